@@ -6,14 +6,14 @@
 
 namespace ember::ir {
 
-/// How the flattened reduced positions are combined; see ReductionOp.
+/// How the reduced positions are combined: `partials` interleaved chains, in rising order of the positions, over the last
+/// run of adjacent reduced dimensions; leading reduced dimensions continue the same chains; then one tree (p with p + P/2, …).
 struct ReductionOrder {
-  int64_t block;    // consecutive positions combined before blocks are
-  int64_t partials; // interleaved partials within a block, a power of two
+  int64_t partials; // a power of two
 };
 
-/// The order of reduction op `op` (anything with ReductionOp): 64 partials where the operand's last dimension is reduced (they
-/// fill vector lanes), 1 where it is not (lanes run along the columns).
+/// 64 partials where the operand's last dimension is reduced (they fill vector lanes), 1 where it is not (lanes run along the
+/// columns). A function of the op's axes alone.
 ReductionOrder reductionOrder(mlir::Operation *op);
 
 } // namespace ember::ir

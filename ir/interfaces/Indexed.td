@@ -63,10 +63,7 @@ def Ember_ReductionOp : OpInterface<"ReductionOp", [Ember_IndexedOp]> {
     An op that combines, over its reduced loops, what `lift` makes of its operands' elements. The state is one or more
     accumulators (argmax has two: value and position). A read that is not inside contributes nothing.
 
-    Order of combination (numeric contract): the reduced loops, flattened in their order to r in [0, R), are cut into blocks of
-    `reductionBlock(op)` consecutive positions; within a block `reductionPartials(op)` interleaved partials (r mod P) run in
-    rising r from the identity, and are combined by the tree p with p + P/2, p + P/4, …; block results are combined in rising
-    order, serially. Both numbers depend on the op's shape, axes and dtype alone (ir/index/ReductionOrder.h).
+    The order of combination is part of the numeric contract: ir/index/ReductionOrder.h.
   }];
   let methods = [
     InterfaceMethod<"Types of the accumulators for scalars: the accumulator dtype (f32 for bf16 and f16).",

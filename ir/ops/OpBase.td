@@ -21,6 +21,9 @@ def Ember_IntegerTensor : RankedTensorOf<[Ember_Integer]>;
 def Ember_NumberTensor : RankedTensorOf<[Ember_Number]>;
 def Ember_BoolTensor : RankedTensorOf<[I1]>;
 def Ember_Tensor : RankedTensorOf<[Ember_Element]>;
-def Ember_IndexScalar : 0DTensorOf<[I64]>; // rank 0: slice starts and other indices known only at run time
+// Rank 0: slice starts and other indices known only at run time.
+def Ember_IndexScalar : Type<CPred<"$_self == ::mlir::RankedTensorType::get({}, ::mlir::IntegerType::get($_self.getContext(), 64))">,
+                             "rank-0 i64 tensor", "::mlir::RankedTensorType">,
+    BuildableType<"::mlir::RankedTensorType::get({}, $_builder.getI64Type())">;
 
 #endif
