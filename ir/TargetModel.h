@@ -27,8 +27,8 @@ public:
   /// The pairs (result, operand) of a kernel op whose memory may be shared: every read of the operand is at the
   /// address of the result's write.
   virtual llvm::SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(mlir::Operation *kernel) const = 0;
-  /// Bytes of arena that the kernel needs beside its results (shared by its stages; 0 for most).
-  virtual int64_t workspaceBytes(mlir::Operation *kernel) const = 0;
+  /// Whether the kernel reads at indices that may be out of range.
+  virtual bool mayFault(mlir::Operation *kernel) const = 0;
   virtual int64_t alignment() const { return 64; }
 };
 

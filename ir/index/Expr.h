@@ -1,4 +1,4 @@
-// Index expressions: integer polynomials over loops, sizes, loaded elements, and div and mod of such.
+// Index expressions: integer polynomials over loops, sizes, loaded elements and quotients of such.
 #pragma once
 
 #include "ir/SizeExpr.h"
@@ -6,6 +6,9 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
 
 namespace ember::ir {
 
@@ -13,7 +16,6 @@ namespace ember::ir {
 using VariableId = uint32_t;
 
 /// An integer polynomial over the variables of one Space; terms are sorted, so equal functions are equal values.
-/// Loops, sizes, loaded elements, and `e div n`, `e mod n` of them are variables.
 class Expr {
 public:
   struct Term {
@@ -22,6 +24,7 @@ public:
   };
 
   Expr(int64_t constant = 0);
+  static Expr variable(VariableId id);
 
   friend Expr operator+(const Expr &a, const Expr &b);
   friend Expr operator-(const Expr &a, const Expr &b);
@@ -30,26 +33,56 @@ public:
   friend bool operator!=(const Expr &a, const Expr &b) { return !(a == b); }
 
   llvm::ArrayRef<Term> terms() const { return sortedTerms; }
-  bool isConstant() const;
-  int64_t constant() const; // the constant term
+  bool isConstant() const { return sortedTerms.empty() || (sortedTerms.size() == 1 && sortedTerms[0].variables.empty()); }
+  /// The constant term.
+  int64_t constant() const;
+  /// The variable, when the expression is one and nothing else.
+  std::optional<VariableId> asVariable() const;
 
 private:
-  friend class Space;
-  llvm::SmallVector<Term, 2> sortedTerms;
+  llvm::SmallVector<Term, 2> sortedTerms; // by variables; no zero coefficients
 };
 
-/// The variables of one kernel's index expressions, with their ranges.
+/// The least and largest value of an expression, where known.
+struct IndexRange {
+  std::optional<int64_t> low, high;
+};
+
+/// The variables of one kernel's index expressions, with their ranges. A remainder is no variable of its own: `e mod n` is
+/// `e - n * (e div n)`, so `n * (e div n) + e mod n` is `e` by itself.
 class Space {
 public:
-  virtual ~Space() = default;
+  struct Variable {
+    enum class Kind { Loop, Size, Element, Quotient };
+    Kind kind;
+    std::string name;                 // Loop, Size: printed
+    Expr extent;                      // Loop, Element: values are in [0, extent)
+    mlir::Value tensor;               // Element: where it is loaded
+    llvm::SmallVector<Expr> operands; // Element: indices; Quotient: dividend, divisor
+  };
+
+  /// A new loop with values in [0, extent).
+  Expr loop(const Expr &extent);
   /// A size as an expression; a name becomes a size variable.
-  virtual Expr size(const SizeExpr &size) = 0;
-  /// Floor division and remainder by a size > 0, simplified by what the ranges of the variables show.
-  virtual Expr floorDiv(const Expr &value, const Expr &divisor) = 0;
-  virtual Expr mod(const Expr &value, const Expr &divisor) = 0;
-  /// The element of integer tensor `tensor` at these indices, as an index in [0, bound): out-of-range values are clamped by the
-  /// generator, which notes a fault. A constant tensor's element is its number.
-  virtual Expr element(mlir::Value tensor, llvm::ArrayRef<Expr> indices, const Expr &bound) = 0;
+  Expr size(const SizeExpr &size);
+  /// Floor division by a size > 0, and the remainder, simplified by what the ranges show.
+  Expr floorDiv(const Expr &value, const Expr &divisor);
+  Expr mod(const Expr &value, const Expr &divisor);
+  /// The element of integer tensor `tensor` at these indices, as an index in [0, bound): out-of-range values are clamped by
+  /// the generator, which notes a fault. A constant tensor's element is its number.
+  Expr element(mlir::Value tensor, llvm::ArrayRef<Expr> indices, const Expr &bound);
+
+  const Variable &variable(VariableId id) const { return variables[id]; }
+  IndexRange range(const Expr &expr) const;
+  /// Whether 0 <= value < bound follows from the ranges.
+  bool isInside(const Expr &value, const Expr &bound) const;
+  /// Whether a variable occurs in an expression, also inside quotients and loaded indices.
+  bool dependsOn(const Expr &expr, VariableId id) const;
+  std::string str(const Expr &expr) const;
+
+private:
+  Expr intern(Variable variable);
+  std::deque<Variable> variables; // references stay valid while it grows
 };
 
 /// Flat row-major index of `indices` in a tensor of these sizes, and back (reshape's access).

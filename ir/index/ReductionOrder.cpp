@@ -11,9 +11,12 @@ namespace ember::ir {
 ReductionOrder reductionOrder(Operation *op) {
   auto axes = op->getAttrOfType<DenseI64ArrayAttr>("axes");
   if (!axes || axes.empty())
-    return {1};
+    return {1, 1};
   int64_t rank = cast<RankedTensorType>(op->getOperand(0).getType()).getRank();
-  return {axes.asArrayRef().back() == rank - 1 ? 64 : 1};
+  unsigned run = 1;
+  while (run < axes.size() && axes[axes.size() - run - 1] == axes[axes.size() - run] - 1)
+    ++run;
+  return {axes.asArrayRef().back() == rank - 1 ? 64 : 1, run};
 }
 
 } // namespace ember::ir

@@ -54,6 +54,8 @@ def Ember_ViewOp : OpInterface<"ViewOp", [Ember_IndexedOp]> {
   let methods = [
     InterfaceMethod<"The value where no operand's access is inside (pad); nothing when some operand always is.",
       "::std::optional<::ember::ir::Scalar>", "fill", (ins), "", "return std::nullopt;">,
+    InterfaceMethod<"How many operands, from the first on, have their elements moved; what follows are starts and indices.",
+      "unsigned", "movedOperands", (ins), "", "return 1;">,
   ];
 }
 

@@ -306,6 +306,7 @@ Access ConcatOp::access(unsigned operand, ArrayRef<Expr> loops, Space &space) {
   access.inside.push_back({access.indices[getAxis()], space.size(dimSize(typeOf(getInputs()[operand]), getAxis()))});
   return access;
 }
+unsigned ConcatOp::movedOperands() { return getNumOperands(); }
 SmallVector<Value> ConcatOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(needs.size());
   auto scalar = RankedTensorType::get({}, builder.getI64Type());

@@ -67,7 +67,7 @@ def Ember_PadOp : Ember_MovingOp<"pad", [], ["fill"]> {
   let assemblyFormat = "$input `low` $low `high` $high attr-dict `:` type($input) `->` type($result)";
 }
 
-def Ember_ConcatOp : Ember_MovingOp<"concat"> {
+def Ember_ConcatOp : Ember_MovingOp<"concat", [], ["movedOperands"]> {
   let summary = "tensors one after the other along an axis";
   let description = [{
     Shapes: equal but along `axis`, where sizes add up. Errors: differing sizes elsewhere.

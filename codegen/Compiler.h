@@ -1,0 +1,72 @@
+// From a graph to something that runs: the one header that frontends and tools drive the compiler through.
+#pragma once
+
+#include "ir/SizeExpr.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "runtime/include/ember_rt.h"
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace ember {
+
+struct CompileOptions {
+  std::string target = "native"; // native, x86-64-v3, x86-64-v4
+  bool fuse = true;              // false: every op is a kernel of its own
+  bool interpret = false;        // reference values instead of compiled code
+
+  /// What the environment asks for: EMBER_INTERPRET=1.
+  static CompileOptions fromEnvironment();
+};
+
+/// A mistake of the compiler's own, or a target that cannot be had.
+class CompileError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A fault while a program ran: an index out of range. Nothing that aliases an argument was written.
+struct RunFault {
+  bool happened = false;
+  int64_t value = 0, bound = 0;
+  std::string location; // of the op
+};
+
+/// A compiled program. May run on several threads at once.
+class Executable {
+public:
+  virtual ~Executable() = default;
+  /// By result: the argument whose memory it takes over, or -1. Pass that argument's pointer as the result's.
+  std::vector<int64_t> resultAlias;
+  /// Names of its kernels, in order; bytes of its arena where static.
+  std::vector<std::string> kernelNames;
+  int64_t arenaBytes = 0, liveBytes = 0;
+
+  /// sizes: by name. Arguments and results point to row-major memory.
+  virtual RunFault run(const std::vector<void *> &arguments, const std::vector<void *> &results,
+                       const std::map<std::string, int64_t> &sizes) = 0;
+};
+
+/// Loads every dialect that compiling needs.
+void loadDialects(mlir::MLIRContext &context);
+
+/// Compiles the function `main` of a module: it takes and gives ranked tensors. An argument with the attribute `ember.donated`
+/// (number of a result, or -1 for any) may lend its memory to a result. The module is not changed.
+std::shared_ptr<Executable> compileProgram(mlir::ModuleOp program, const CompileOptions &options);
+
+/// The stages of compilation, as text: graph, kernels, planned, vector, llvm, asm. Throws CompileError for another name.
+std::string emitStage(mlir::ModuleOp program, const std::string &stage, const CompileOptions &options);
+
+/// Kernels compiled in this process so far, and found in the cache.
+struct CompileCounters {
+  int64_t kernelsCompiled = 0, kernelsReused = 0;
+};
+CompileCounters compileCounters();
+
+/// The pool that programs of this process run on.
+ember_pool *processPool();
+
+} // namespace ember

@@ -1,0 +1,195 @@
+#include "codegen/cpu/Backend.h"
+
+#include "codegen/cpu/MathExpansion.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+#include <cmath>
+#include <mutex>
+#include <stdexcept>
+
+extern "C" {
+struct ember_fault;
+void ember_rt_note_fault(ember_fault *, int32_t, int64_t, int64_t);
+}
+
+using namespace mlir;
+
+namespace ember::cpu {
+
+Level levelOf(const std::string &text) {
+  if (text == "x86-64-v4")
+    return {text, 16};
+  if (text == "x86-64-v3")
+    return {text, 8};
+  if (text != "native")
+    throw std::runtime_error("target: unknown level '" + text + "', expected native, x86-64-v3 or x86-64-v4");
+  auto features = llvm::sys::getHostCPUFeatures();
+  auto has = [&](const char *name) { return features.lookup(name); };
+  if (has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl") && has("avx512cd"))
+    return {"x86-64-v4", 16};
+  if (has("avx2") && has("fma") && has("f16c"))
+    return {"x86-64-v3", 8};
+  throw std::runtime_error("target: this processor has no AVX2, FMA and F16C; expected at least x86-64-v3");
+}
+
+void lowerToLlvmDialect(ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  RewritePatternSet patterns(context);
+  populateMathExpansion(patterns);
+  if (failed(applyPatternsGreedily(module, std::move(patterns))))
+    throw std::runtime_error("lowering: math expansion did not come to an end");
+  PassManager manager(context);
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  if (failed(manager.run(module)))
+    throw std::runtime_error("lowering: a kernel could not be lowered to LLVM");
+}
+
+static void initializeTargets() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
+  });
+}
+
+static std::unique_ptr<llvm::TargetMachine> machineFor(const Level &level) {
+  initializeTargets();
+  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    throw std::runtime_error("target: " + error);
+  std::string features = level.lanes == 16 ? "-prefer-256-bit" : "";
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, level.cpu, features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+// Hoisting and clean-up only: the generators have chosen vectors, unrolling and order already.
+static void simplify(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::PassBuilder builder(&machine);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  llvm::ModulePassManager passes;
+  if (auto error = builder.parsePassPipeline(
+          passes, "function(early-cse,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(licm),early-cse<memssa>,"
+                  "loop-mssa(licm),loop-reduce,instcombine<no-verify-fixpoint>)"))
+    throw std::runtime_error("pipeline: " + llvm::toString(std::move(error)));
+  passes.run(module, modules);
+}
+
+static std::unique_ptr<llvm::Module> translate(ModuleOp module, const Level &level, llvm::LLVMContext &context,
+                                               llvm::TargetMachine &machine) {
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
+  std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(module, context, "ember");
+  if (!translated)
+    throw std::runtime_error("lowering: a kernel could not be translated to LLVM");
+  translated->setDataLayout(machine.createDataLayout());
+  translated->setTargetTriple(machine.getTargetTriple());
+  for (llvm::Function &function : *translated)
+    if (!function.isDeclaration()) {
+      function.addFnAttr("prefer-vector-width", level.lanes == 16 ? "512" : "256");
+      function.addFnAttr("target-cpu", level.cpu);
+      function.addFnAttr(llvm::Attribute::NoUnwind);
+    }
+  simplify(*translated, machine);
+  return translated;
+}
+
+static std::string emitFile(ModuleOp module, const Level &level, llvm::CodeGenFileType kind) {
+  auto machine = machineFor(level);
+  llvm::LLVMContext context;
+  auto translated = translate(module, level, context, *machine);
+  llvm::SmallString<0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, kind))
+    throw std::runtime_error("target: cannot write this kind of file");
+  passes.run(*translated);
+  return std::string(bytes);
+}
+
+std::string compileObject(ModuleOp module, const Level &level) {
+  return emitFile(module, level, llvm::CodeGenFileType::ObjectFile);
+}
+
+std::string compileAssembly(ModuleOp module, const Level &level) {
+  return emitFile(module, level, llvm::CodeGenFileType::AssemblyFile);
+}
+
+std::string llvmText(ModuleOp module, const Level &level) {
+  auto machine = machineFor(level);
+  llvm::LLVMContext context;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  translate(module, level, context, *machine)->print(stream, nullptr);
+  return text;
+}
+
+struct LoadedCode::Engine {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+};
+
+static void check(llvm::Error error) {
+  if (error)
+    throw std::runtime_error("loading code: " + llvm::toString(std::move(error)));
+}
+
+LoadedCode::LoadedCode(const std::string &object) : engine(std::make_unique<Engine>()) {
+  initializeTargets();
+  auto jit = llvm::orc::LLJITBuilder().create();
+  if (!jit)
+    check(jit.takeError());
+  engine->jit = std::move(*jit);
+  auto generator = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
+      engine->jit->getDataLayout().getGlobalPrefix());
+  if (!generator)
+    check(generator.takeError());
+  llvm::orc::JITDylib &library = engine->jit->getMainJITDylib();
+  library.addGenerator(std::move(*generator));
+  // The runtime is linked with hidden symbols: what kernels call is named here.
+  llvm::orc::SymbolMap symbols;
+  symbols[engine->jit->mangleAndIntern("ember_rt_note_fault")] = {
+      llvm::orc::ExecutorAddr::fromPtr(&ember_rt_note_fault), llvm::JITSymbolFlags::Exported};
+  check(library.define(llvm::orc::absoluteSymbols(std::move(symbols))));
+  check(engine->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "kernels")));
+}
+
+LoadedCode::~LoadedCode() = default;
+
+void *LoadedCode::find(const std::string &symbol) const {
+  auto address = engine->jit->lookup(symbol);
+  if (!address)
+    check(address.takeError());
+  return address->toPtr<void *>();
+}
+
+} // namespace ember::cpu

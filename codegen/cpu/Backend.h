@@ -1,0 +1,41 @@
+// From vector IR to machine code.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include <memory>
+#include <string>
+
+namespace ember::cpu {
+
+/// An instruction level: LLVM's cpu name and the lanes of its f32 registers.
+struct Level {
+  std::string cpu; // "x86-64-v3" or "x86-64-v4"
+  unsigned lanes;
+};
+
+/// The level named `text` ("native": the best that this processor has). Throws std::runtime_error for another name and for
+/// a processor without AVX2.
+Level levelOf(const std::string &text);
+
+/// Lowers a module of kernel functions in place to the LLVM dialect.
+void lowerToLlvmDialect(mlir::ModuleOp module);
+
+/// Object code of a lowered module, and its assembly text. The same module gives the same bytes.
+std::string compileObject(mlir::ModuleOp module, const Level &level);
+std::string compileAssembly(mlir::ModuleOp module, const Level &level);
+std::string llvmText(mlir::ModuleOp module, const Level &level);
+
+/// Machine code in this process. Freed with the object.
+class LoadedCode {
+public:
+  explicit LoadedCode(const std::string &object);
+  ~LoadedCode();
+  void *find(const std::string &symbol) const; // asserts that it is there
+
+private:
+  struct Engine;
+  std::unique_ptr<Engine> engine;
+};
+
+} // namespace ember::cpu

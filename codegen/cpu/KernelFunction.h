@@ -1,0 +1,26 @@
+// The function of a kernel: an entry with the runtime's signature around a body with plain pointers.
+#pragma once
+
+#include "codegen/cpu/Walker.h"
+#include "codegen/kernel/Generator.h"
+
+namespace ember::cpu {
+
+/// Opens `symbol` in `module` and binds the group's buffers and sizes. The body takes its pointers as `noalias`, which it
+/// could not learn from an array of pointers. Write the body between construction and `finish`.
+class KernelFunction {
+public:
+  KernelFunction(const kernel::Group &group, mlir::ModuleOp module, llvm::StringRef symbol, ir::Space &space, unsigned lanes);
+  void finish();
+
+  mlir::OpBuilder builder;
+  Emitter emitter;
+  Walker walker;
+  mlir::Value begin, end, scratch;
+  mlir::Value outputBuffer(unsigned number) const { return outputs[number]; }
+
+private:
+  llvm::SmallVector<mlir::Value> outputs;
+};
+
+} // namespace ember::cpu

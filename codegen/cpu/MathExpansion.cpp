@@ -1,0 +1,73 @@
+#include "codegen/cpu/MathExpansion.h"
+
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+using namespace mlir;
+
+namespace ember::cpu {
+
+namespace {
+
+// exp on f32: x = n ln 2 + r, exp(r) by a polynomial of degree 6, times 2^n in two steps, so that results below the normal
+// range are rounded and not flushed. Largest error 1 ulp.
+struct ExpandExp : OpRewritePattern<math::ExpOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32())
+      return rewriter.notifyMatchFailure(op, "not f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Type integers = b.getI32Type();
+    if (auto vector = dyn_cast<VectorType>(type))
+      integers = vector.clone(integers);
+    auto splat = [&](Type of, Attribute value) -> Value {
+      if (auto vector = dyn_cast<VectorType>(of))
+        value = DenseElementsAttr::get(vector, value);
+      return arith::ConstantOp::create(b, cast<TypedAttr>(value));
+    };
+    auto real = [&](double value) { return splat(type, b.getF32FloatAttr(value)); };
+    auto whole = [&](int64_t value) { return splat(integers, b.getI32IntegerAttr(value)); };
+    auto fma = [&](Value x, Value y, Value z) -> Value { return math::FmaOp::create(b, x, y, z); };
+    auto compare = [&](arith::CmpFPredicate predicate, Value x, Value y) -> Value {
+      return arith::CmpFOp::create(b, predicate, x, y);
+    };
+    auto select = [&](Value c, Value x, Value y) -> Value { return arith::SelectOp::create(b, c, x, y); };
+
+    Value input = op.getOperand();
+    Value high = real(89.0), low = real(-104.0);
+    Value x = select(compare(arith::CmpFPredicate::OLT, input, high), input, high); // NaN goes to the bound
+    x = select(compare(arith::CmpFPredicate::OGT, x, low), x, low);
+    Value n = math::RoundEvenOp::create(b, arith::MulFOp::create(b, x, real(1.44269504088896341)));
+    Value r = fma(n, real(-0.693145751953125), x);
+    r = fma(n, real(-1.428606765330187e-6), r);
+    Value p = real(1.3981999e-3);
+    for (double coefficient : {8.3334519e-3, 4.1665795e-2, 1.6666664e-1, 5.0e-1, 1.0, 1.0})
+      p = fma(p, r, real(coefficient));
+    Value exponent = arith::FPToSIOp::create(b, integers, n);
+    Value half = arith::ShRSIOp::create(b, exponent, whole(1));
+    Value rest = arith::SubIOp::create(b, exponent, half);
+    auto power = [&](Value e) -> Value {
+      Value bits = arith::ShLIOp::create(b, arith::AddIOp::create(b, e, whole(127)), whole(23));
+      return arith::BitcastOp::create(b, type, bits);
+    };
+    Value result = arith::MulFOp::create(b, arith::MulFOp::create(b, p, power(half)), power(rest));
+    Value isNan = compare(arith::CmpFPredicate::UNO, input, input);
+    rewriter.replaceOp(op, select(isNan, input, result));
+    return success();
+  }
+};
+
+} // namespace
+
+void populateMathExpansion(RewritePatternSet &patterns) {
+  patterns.add<ExpandExp>(patterns.getContext(), PatternBenefit(4));
+  populateMathPolynomialApproximationPatterns(patterns);
+  populateMathToLibmConversionPatterns(patterns);
+}
+
+} // namespace ember::cpu

@@ -1,0 +1,150 @@
+/* The runtime's C interface: programs as data, the pool that runs them, memory, random numbers, .npy and checkpoint files.
+   Needs libc, libm and libpthread alone. */
+#ifndef EMBER_RT_H
+#define EMBER_RT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EMBER_RT_ABI 1u
+
+typedef enum {
+  EMBER_F64, EMBER_F32, EMBER_BF16, EMBER_F16, EMBER_I64, EMBER_I32, EMBER_I16, EMBER_I8, EMBER_U8, EMBER_BOOL /* one byte, 0 or 1 */
+} ember_dtype;
+
+/* Bytes of one element. */
+size_t ember_rt_dtype_size(uint32_t dtype);
+/* "f32" and so on; "?" for a number that is no dtype. */
+const char *ember_rt_dtype_name(uint32_t dtype);
+
+/* The first fault of a run: an index out of range. op < 0: none. */
+typedef struct {
+  int32_t op;
+  int64_t value, bound;
+} ember_fault;
+
+/* Called by kernels: keeps the first fault. */
+void ember_rt_note_fault(ember_fault *fault, int32_t op, int64_t value, int64_t bound);
+
+/* A kernel does the units [begin, end) of its work. buffers: operands, then results. params: sizes it asked for. scratch: this
+   thread's own, as large as the launch says. */
+typedef void (*ember_kernel_fn)(void *const *buffers, const int64_t *params, void *scratch, ember_fault *fault, int64_t begin,
+                                int64_t end);
+
+typedef enum { EMBER_ARENA, EMBER_ARGUMENT, EMBER_RESULT, EMBER_CONSTANT } ember_buffer_kind;
+/* ARENA, CONSTANT: index of the value that holds the byte offset. ARGUMENT, RESULT: its number. */
+typedef struct {
+  uint32_t kind, index;
+} ember_buffer_ref;
+
+/* extent, scratch: indices of values (units of work; bytes per thread). Ranges are multiples of grain. */
+typedef struct {
+  const char *name;
+  ember_kernel_fn kernel;
+  const ember_buffer_ref *buffers;
+  const uint32_t *params; /* indices of values */
+  uint32_t buffer_count, param_count, extent, scratch, grain;
+  float nanoseconds_per_unit;
+} ember_launch;
+
+/* dims: indices of values. alias: of an argument, the result that takes over its memory; -1: none. */
+typedef struct {
+  const char *name;
+  const uint32_t *dims;
+  uint32_t dtype, rank;
+  int32_t alias;
+} ember_tensor_desc;
+
+/* A program is data: its launches in order. Values are offsets, extents and dims: constant (static_values), or, with dynamic sizes,
+   filled by resolve. The first size_count values of `resolve`'s input are the sizes by name. */
+typedef struct {
+  uint32_t abi, argument_count, result_count, launch_count, value_count, size_count;
+  const ember_tensor_desc *arguments, *results;
+  const ember_launch *launches;
+  const int64_t *static_values;
+  void (*resolve)(const int64_t *sizes, int64_t *values);
+  const char *const *size_names;
+  uint32_t arena_bytes, scratch_bytes; /* indices of values */
+  uint32_t fault_launches; /* launches before this number can fault; later ones run only when none did */
+} ember_program;
+
+/* Threads that run launches: the caller and count - 1 workers. */
+typedef struct ember_pool ember_pool;
+/* count 0: EMBER_NUM_THREADS, else the processors of this process. NULL when out of memory. */
+ember_pool *ember_rt_pool_create(unsigned count);
+void ember_rt_pool_destroy(ember_pool *pool);
+unsigned ember_rt_pool_size(const ember_pool *pool);
+/* Calls task(context, begin, end, thread) for parts of [0, extent) whose ends are multiples of grain. */
+void ember_rt_parallel(ember_pool *pool, int64_t extent, int64_t grain, unsigned parts,
+                       void (*task)(void *context, int64_t begin, int64_t end, unsigned thread), void *context);
+
+/* Runs a program. arena: values[arena_bytes] bytes, 64-byte aligned; scratch: values[scratch_bytes] bytes a thread. 0, or -1 when
+   a fault was noted: then nothing that aliases an argument has been written. */
+int ember_rt_run(const ember_program *program, ember_pool *pool, const int64_t *values, void *const *arguments,
+                 void *const *results, void *arena, void *scratch, const void *constants, ember_fault *fault);
+
+/* 64-byte aligned memory; at least 64 bytes, so that an empty tensor has an address. NULL when there is none. */
+void *ember_rt_allocate(size_t bytes);
+void ember_rt_free(void *memory);
+/* Bytes now allocated, and the most there were since the last reset. */
+int64_t ember_rt_live_bytes(void);
+int64_t ember_rt_peak_bytes(void);
+void ember_rt_reset_peak(void);
+
+/* MT19937 and the draws that PyTorch makes of it, bit for bit (torch 2.11, CPU). */
+typedef struct {
+  uint64_t seed;
+  uint32_t state[624];
+  uint32_t next, left;
+  double cached_normal;
+  int32_t has_cached_normal;
+} ember_generator;
+void ember_rt_seed(ember_generator *generator, uint64_t seed);
+uint32_t ember_rt_random32(ember_generator *generator);
+uint64_t ember_rt_random64(ember_generator *generator); /* the first word is the high half */
+/* count elements of a float dtype: uniform in [low, high); normal. */
+void ember_rt_uniform(ember_generator *generator, uint32_t dtype, void *out, int64_t count, double low, double high);
+void ember_rt_normal(ember_generator *generator, uint32_t dtype, void *out, int64_t count, double mean, double deviation);
+/* count numbers 0 or 1 of any dtype: 1 with probability p; two words each. */
+void ember_rt_bernoulli(ember_generator *generator, uint32_t dtype, void *out, int64_t count, double p);
+/* count integers of any dtype in [low, high). */
+void ember_rt_randint(ember_generator *generator, uint32_t dtype, void *out, int64_t count, int64_t low, int64_t high);
+void ember_rt_randperm(ember_generator *generator, int64_t *out, int64_t count);
+/* PyTorch's 5056 bytes of generator state. set: 0, or -1 when they are no such state. */
+void ember_rt_get_state(const ember_generator *generator, uint8_t bytes[5056]);
+int ember_rt_set_state(ember_generator *generator, const uint8_t bytes[5056]);
+
+/* Conversions, to nearest even. */
+uint16_t ember_rt_to_bf16(float value);
+float ember_rt_from_bf16(uint16_t bits);
+uint16_t ember_rt_to_f16(float value);
+float ember_rt_from_f16(uint16_t bits);
+
+#define EMBER_RT_MAX_RANK 16
+/* A tensor of a file. data is owned: ember_rt_free. */
+typedef struct {
+  uint32_t dtype, rank;
+  int64_t dims[EMBER_RT_MAX_RANK];
+  void *data;
+} ember_array;
+
+/* .npy, versions 1 to 3, little endian, C or Fortran order. 0, or -1 with one line in error. */
+int ember_rt_read_npy(const char *path, ember_array *array, char *error, size_t error_size);
+int ember_rt_write_npy(const char *path, uint32_t dtype, uint32_t rank, const int64_t *dims, const void *data, char *error,
+                       size_t error_size);
+
+/* Writes a file aside, syncs it and renames it: the old or the new content, never a part. */
+typedef struct ember_file ember_file;
+ember_file *ember_rt_file_create(const char *path, char *error, size_t error_size);
+int ember_rt_file_write(ember_file *file, const void *bytes, size_t count);
+/* commit 0 throws the new content away. 0, or -1 with one line in error. */
+int ember_rt_file_close(ember_file *file, int commit, char *error, size_t error_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,65 @@
+// Runs a program: its launches in order, each split over the pool's threads.
+#include "runtime/include/ember_rt.h"
+
+#include <stdlib.h>
+
+namespace {
+
+constexpr unsigned kMaxBuffers = 256;
+constexpr float kParallelNanoseconds = 10000; // less work than this costs more to hand out than to do
+
+struct Launch {
+  const ember_launch *launch;
+  void *const *buffers;
+  const int64_t *params;
+  char *scratch;
+  int64_t scratchBytes;
+  ember_fault *fault;
+};
+
+void runRange(void *context, int64_t begin, int64_t end, unsigned thread) {
+  auto *own = static_cast<Launch *>(context);
+  own->launch->kernel(own->buffers, own->params, own->scratch + thread * own->scratchBytes, own->fault, begin, end);
+}
+
+} // namespace
+
+extern "C" {
+
+void ember_rt_note_fault(ember_fault *fault, int32_t op, int64_t value, int64_t bound) {
+  int32_t none = -1;
+  if (__atomic_compare_exchange_n(&fault->op, &none, op, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    fault->value = value;
+    fault->bound = bound;
+  }
+}
+
+int ember_rt_run(const ember_program *program, ember_pool *pool, const int64_t *values, void *const *arguments,
+                 void *const *results, void *arena, void *scratch, const void *constants, ember_fault *fault) {
+  fault->op = -1;
+  for (uint32_t number = 0; number < program->launch_count; ++number) {
+    if (number == program->fault_launches && fault->op >= 0)
+      return -1;
+    const ember_launch &launch = program->launches[number];
+    void *buffers[kMaxBuffers];
+    for (uint32_t i = 0; i < launch.buffer_count; ++i) {
+      const ember_buffer_ref &ref = launch.buffers[i];
+      if (ref.kind == EMBER_ARENA)
+        buffers[i] = static_cast<char *>(arena) + values[ref.index];
+      else if (ref.kind == EMBER_CONSTANT)
+        buffers[i] = const_cast<char *>(static_cast<const char *>(constants)) + values[ref.index];
+      else
+        buffers[i] = ref.kind == EMBER_ARGUMENT ? arguments[ref.index] : results[ref.index];
+    }
+    int64_t params[kMaxBuffers];
+    for (uint32_t i = 0; i < launch.param_count; ++i)
+      params[i] = values[launch.params[i]];
+    int64_t extent = values[launch.extent];
+    Launch own{&launch, buffers, params, static_cast<char *>(scratch), values[program->scratch_bytes], fault};
+    bool isLarge = static_cast<float>(extent) * launch.nanoseconds_per_unit > kParallelNanoseconds;
+    ember_rt_parallel(pool, extent, launch.grain, isLarge ? ember_rt_pool_size(pool) : 1, runRange, &own);
+  }
+  return fault->op >= 0 ? -1 : 0;
+}
+
+} // extern "C"
