@@ -1,0 +1,88 @@
+// Trains a small CNN on the 8x8 handwritten digits with the compiled training step, traces it, and compiles it to a
+// standalone executable, a shared library with a C header, a package and a training library.
+//   digits DATA.npy OUT_FOLDER
+#include <ember/ember.h>
+
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+
+namespace nn = ember::nn;
+
+constexpr int64_t kTrainImages = 1437, kImages = 1797, kEpochs = 20, kBatch = 32;
+
+static nn::Sequential makeModel() {
+  return nn::Sequential(nn::Conv2d(1, 16, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(16), nn::ReLU(),
+                        nn::MaxPool2d(2), nn::Conv2d(16, 32, 3, nn::Conv2dOptions{.padding = 1}), nn::ReLU(),
+                        nn::MaxPool2d(2), nn::Flatten(), nn::Dropout(0.25), nn::Linear(128, 10));
+}
+
+// The file holds one row an image: 64 pixels of 0…16, then the label.
+struct Digits {
+  ember::Tensor images, labels;
+  explicit Digits(const std::string &path) {
+    ember::Tensor rows = ember::load_npy(path);
+    images = rows.narrow(1, 0, 64).to(ember::kFloat32).div(16).reshape({kImages, 1, 8, 8});
+    labels = rows.select(1, 64).to(ember::kInt64);
+  }
+};
+
+static double secondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+static void train(nn::Sequential &model, const Digits &digits) {
+  ember::data::TensorDataset dataset(digits.images.narrow(0, 0, kTrainImages), digits.labels.narrow(0, 0, kTrainImages));
+  ember::data::DataLoader loader(dataset, {.batch_size = kBatch, .shuffle = true, .drop_last = true});
+  ember::optim::AdamW optimizer(model->parameters(), {.lr = 3e-3});
+  ember::optim::CosineAnnealingLR schedule(optimizer, kEpochs);
+  nn::CrossEntropyLoss lossFunction;
+  model->train();
+  for (int64_t epoch = 1; epoch <= kEpochs; ++epoch) {
+    auto start = std::chrono::steady_clock::now();
+    ember::Tensor loss;
+    for (const auto &batch : loader) {
+      optimizer.zero_grad();
+      loss = lossFunction(model(batch[0]), batch[1]);
+      loss.backward();
+      optimizer.step();
+    }
+    float shown = loss.item<float>();
+    schedule.step();
+    std::printf("\repoch %2lld/%lld  loss %.4f  %.0f us a step ", static_cast<long long>(epoch),
+                static_cast<long long>(kEpochs), shown, secondsSince(start) / loader.size() * 1e6);
+    std::fflush(stdout);
+  }
+  std::printf("\n");
+}
+
+static double accuracy(nn::Sequential &model, const ember::Tensor &images, const ember::Tensor &labels) {
+  model->eval();
+  ember::NoGradGuard noGrad;
+  return (model(images).argmax(1) == labels).to(ember::kFloat64).mean().item<double>();
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: digits DATA.npy OUT_FOLDER\n");
+    return 1;
+  }
+  try {
+    std::string folder = argv[2];
+    ember::manual_seed(0);
+    Digits digits(argv[1]);
+    nn::Sequential model = makeModel();
+    train(model, digits);
+    ember::Tensor images = digits.images.narrow(0, kTrainImages, kImages - kTrainImages);
+    ember::Tensor labels = digits.labels.narrow(0, kTrainImages, kImages - kTrainImages);
+    std::printf("test accuracy in process: %.2f %%\n", 100 * accuracy(model, images, labels));
+
+    ember::save_npy(folder + "/test_images.npy", images.contiguous());
+    ember::save_npy(folder + "/test_labels.npy", labels.contiguous());
+    ember::jit::TracedModule traced = ember::jit::trace(model, {images});
+    traced.save(folder + "/digits.ember");
+  } catch (const ember::Error &error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,17 @@
+// A tensor that requires a gradient gives no pointer to its memory: detach it first.
+#include <ember/ember.h>
+#include <iostream>
+
+int main() {
+  ember::Tensor x = ember::randn({3}).requires_grad_();
+  ember::Tensor y = (x * 2).sum();
+  y.backward();
+
+  try {
+    x.data_ptr<float>();
+  } catch (const ember::Error &error) {
+    std::cout << error.what() << "\n";
+  }
+  const float *values = x.detach().data_ptr<float>();
+  std::cout << values[0] << " " << values[1] << " " << values[2] << "\n";
+}

@@ -1,0 +1,128 @@
+// Matrix products, joining, and reading and writing by index.
+#include "functions/Build.h"
+#include "ir/ops/Contraction.h"
+#include "ir/ops/GatherScatter.h"
+#include "ir/ops/View.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace ember::ir;
+using namespace ember::functions;
+
+namespace ember {
+
+static std::string dtypeWord(ScalarType dtype) {
+  constexpr const char *words[] = {"double", "float", "c10::BFloat16", "c10::Half", "long int", "int", "short int", "signed char", "unsigned char", "bool"};
+  return words[static_cast<int>(dtype)];
+}
+
+// Vectors become matrices and lose the dimension again; batches broadcast.
+Tensor matmul(const Tensor &a, const Tensor &b, Here where) {
+  Entry entry(where);
+  if (a.dim() == 0 || b.dim() == 0)
+    throw Error("both arguments to matmul need to be at least 1D, but they are " + std::to_string(a.dim()) + "D and " + std::to_string(b.dim()) + "D");
+  if (a.dtype() != b.dtype())
+    throw Error("expected m1 and m2 to have the same dtype, but got: " + dtypeWord(a.dtype()) + " != " + dtypeWord(b.dtype()));
+  if (!a.is_floating_point())
+    throw Error("matmul: expected tensors of a floating dtype, found " + dtype_name(a.dtype()));
+  if (a.dim() == 1 && b.dim() == 1 && a.size(0) != b.size(0))
+    throw Error("inconsistent tensor size, expected tensor [" + std::to_string(a.size(0)) + "] and src [" + std::to_string(b.size(0)) +
+                "] to have the same number of elements, but got " + std::to_string(a.size(0)) + " and " + std::to_string(b.size(0)) + " elements respectively");
+  Tensor left = a.dim() == 1 ? a.unsqueeze(0, where) : a, right = b.dim() == 1 ? b.unsqueeze(1, where) : b;
+  int64_t m = left.size(-2), k = left.size(-1), rows = right.size(-2), n = right.size(-1);
+  if (k != rows)
+    throw Error("mat1 and mat2 shapes cannot be multiplied (" + std::to_string(m) + "x" + std::to_string(k) + " and " + std::to_string(rows) + "x" +
+                std::to_string(n) + ")");
+  Shape leftBatch = left.sizes(), rightBatch = right.sizes();
+  leftBatch.resize(leftBatch.size() - 2);
+  rightBatch.resize(rightBatch.size() - 2);
+  broadcastShapes(leftBatch, rightBatch);
+  const char *function = left.dim() > 2 || right.dim() > 2 ? "UnsafeViewBackward0" : "MmBackward0";
+  Tensor product = made(entry.recorder.emit<MatmulOp>(record::read(left), record::read(right)), function);
+  if (b.dim() == 1)
+    product = product.squeeze(-1, where);
+  if (a.dim() == 1)
+    product = product.squeeze(b.dim() == 1 ? -1 : -2, where);
+  return product;
+}
+
+Tensor cat(const std::vector<Tensor> &tensors, int64_t dim, Here where) {
+  Entry entry(where);
+  if (tensors.empty())
+    throw Error("torch.cat(): expected a non-empty list of Tensors");
+  Shape shape = tensors[0].sizes();
+  dim = wrapDim(dim, tensors[0].dim());
+  if (shape.empty())
+    throw Error("zero-dimensional tensor (at position 0) cannot be concatenated");
+  ScalarType dtype = tensors[0].dtype();
+  shape[dim] = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    Shape own = tensors[i].sizes();
+    if (own.size() != shape.size())
+      throw Error("Tensors must have same number of dimensions: got " + std::to_string(shape.size()) + " and " + std::to_string(own.size()));
+    for (size_t d = 0; d < own.size(); ++d)
+      if (static_cast<int64_t>(d) != dim && own[d] != shape[d])
+        throw Error("Sizes of tensors must match except in dimension " + std::to_string(dim) + ". Expected size " + std::to_string(shape[d]) +
+                    " but got size " + std::to_string(own[d]) + " for tensor number " + std::to_string(i) + " in the list.");
+    shape[dim] += own[dim];
+    dtype = promoteTypes(dtype, tensors[i].dtype());
+  }
+  SmallVector<Value> values;
+  for (const Tensor &tensor : tensors)
+    values.push_back(value(tensor, dtype));
+  return made(entry.recorder.emit<ConcatOp>(typeOf(shape, dtype), dim, values), "CatBackward0");
+}
+
+Tensor stack(const std::vector<Tensor> &tensors, int64_t dim, Here where) {
+  Entry entry(where);
+  if (tensors.empty())
+    throw Error("stack expects a non-empty TensorList");
+  std::vector<Tensor> raised;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].sizes() != tensors[0].sizes())
+      throw Error("stack expects each tensor to be equal size, but got " + shapeText(tensors[0].sizes()) + " at entry 0 and " +
+                  shapeText(tensors[i].sizes()) + " at entry " + std::to_string(i));
+    raised.push_back(tensors[i].unsqueeze(dim, where));
+  }
+  Tensor result = cat(raised, wrapDim(dim, tensors[0].dim() + 1), where);
+  record::nodeOf(result)->function = "StackBackward0";
+  return result;
+}
+
+static Value indexValue(const Tensor &index) {
+  if (index.dtype() != kInt64)
+    throw Error("gather(): Expected dtype int64 for index");
+  return record::read(index);
+}
+
+Tensor gather(const Tensor &input, int64_t dim, const Tensor &index, Here where) {
+  Entry entry(where);
+  dim = wrapDim(dim, input.dim());
+  if (index.dim() != input.dim())
+    throw Error("Index tensor must have the same number of dimensions as input tensor");
+  for (int64_t d = 0; d < input.dim(); ++d)
+    if (d != dim && index.size(d) > input.size(d))
+      throw Error("Size does not match at dimension " + std::to_string(d) + " expected index " + shapeText(index.sizes()) +
+                  " to be smaller than self " + shapeText(input.sizes()) + " apart from dimension " + std::to_string(dim));
+  return made(entry.recorder.emit<GatherOp>(record::read(input), indexValue(index), dim), "GatherBackward0");
+}
+
+Tensor index_select(const Tensor &input, int64_t dim, const Tensor &index, Here where) {
+  Entry entry(where);
+  if (index.dim() > 1)
+    throw Error("index_select(): Index is supposed to be a vector");
+  return made(entry.recorder.emit<TakeOp>(record::read(input), indexValue(index), wrapDim(dim, input.dim())), "IndexSelectBackward0");
+}
+
+Tensor scatter_add(const Tensor &base, int64_t dim, const Tensor &index, const Tensor &updates, Here where) {
+  Entry entry(where);
+  dim = wrapDim(dim, base.dim());
+  if (index.sizes() != updates.sizes() || index.dim() != base.dim())
+    throw Error("Expected index " + shapeText(index.sizes()) + " to have the shape of src " + shapeText(updates.sizes()) +
+                " and the rank of self " + shapeText(base.sizes()));
+  Value own = record::read(base);
+  return made(entry.recorder.emit<ScatterAddOp>(own.getType(), own, indexValue(index), value(updates, base.dtype()), dim), "ScatterAddBackward0");
+}
+
+} // namespace ember

@@ -1,0 +1,38 @@
+// What the op functions share: operands, promotion, broadcasting, results.
+#pragma once
+
+#include "record/Storage.h"
+
+namespace ember::functions {
+
+/// Every call from outside: the recorder's lock, and the user's line.
+struct Entry {
+  explicit Entry(const Here &where) : site(where), recorder(record::Recorder::get()), lock(recorder.mutex) {}
+  CallSite site;
+  record::Recorder &recorder;
+  std::lock_guard<std::recursive_mutex> lock;
+};
+
+/// The tensor of a value; `function` is PyTorch's name of its gradient, for printing.
+Tensor made(mlir::Value value, const char *function);
+
+/// The dtype of an operation on these operands: PyTorch's promotion (tensors with dimensions, then rank-0 tensors, then
+/// numbers decide, within the highest category).
+ScalarType promote(const Operand &a, const Operand &b);
+ScalarType promoteTypes(ScalarType a, ScalarType b);
+
+/// An operand's value in this dtype, broadcast to this shape.
+mlir::Value value(const Operand &operand, ScalarType dtype, const Shape &shape);
+mlir::Value value(const Tensor &tensor, ScalarType dtype);
+/// A number in this dtype: 0, 1, -1, 2 and 0.5 are constants, all others arguments of the program.
+mlir::Value number(double value, ScalarType dtype);
+mlir::Value broadcastTo(mlir::Value value, const Shape &shape);
+/// Throws PyTorch's text where the shapes do not fit.
+Shape broadcastShapes(const Shape &a, const Shape &b);
+Shape shapeOf(const Operand &operand);
+int64_t wrapDim(int64_t dim, int64_t rank);
+std::string shapeText(const Shape &shape);
+
+mlir::RankedTensorType typeOf(const Shape &shape, ScalarType dtype);
+
+} // namespace ember::functions

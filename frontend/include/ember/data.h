@@ -1,0 +1,90 @@
+// Datasets and loaders: PyTorch's torch.utils.data for C++.
+#pragma once
+
+#include "ember/tensor.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace ember::data {
+
+/// One sample or one batch: the tensors of its fields.
+using Fields = std::vector<Tensor>;
+
+/// Samples by index. `get` may be called from several threads at once.
+class Dataset {
+public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  virtual Fields get(int64_t index) const = 0;
+  /// The samples at these indices as one batch, fields stacked on a new first dimension. Datasets that can fetch a batch at
+  /// once override it.
+  virtual Fields batch(const std::vector<int64_t> &indices) const;
+};
+
+/// Tensors indexed along their first dimension, which they share.
+class TensorDataset : public Dataset {
+public:
+  explicit TensorDataset(std::vector<Tensor> tensors);
+  template <typename... Tensors>
+  explicit TensorDataset(const Tensor &first, const Tensors &...rest) : TensorDataset(std::vector<Tensor>{first, rest...}) {}
+  int64_t size() const override;
+  Fields get(int64_t index) const override;
+  Fields batch(const std::vector<int64_t> &indices) const override;
+
+private:
+  std::vector<Tensor> tensors;
+};
+
+struct DataLoaderOptions {
+  int64_t batch_size = 1;
+  bool shuffle = false;
+  int64_t num_workers = 0;     // threads that fetch batches ahead
+  bool drop_last = false;
+  int64_t prefetch_factor = 2; // batches in flight a worker
+  std::optional<Generator> generator;
+};
+
+/// Batches of a dataset. One pass over the loader is one epoch; it draws its base seed and the sampler's seed from the
+/// generator as PyTorch's does (base seed first), so that batches are the same for the same seed.
+class DataLoader {
+public:
+  DataLoader(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options);
+  template <typename D>
+    requires std::is_base_of_v<Dataset, D>
+  DataLoader(D dataset, DataLoaderOptions options)
+      : DataLoader(std::make_shared<const D>(std::move(dataset)), std::move(options)) {}
+
+  /// Batches in an epoch.
+  int64_t size() const;
+
+  class Epoch;
+  class Iterator {
+  public:
+    using value_type = Fields;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    explicit Iterator(std::shared_ptr<Epoch> epoch);
+    const Fields &operator*() const { return current; }
+    const Fields *operator->() const { return &current; }
+    Iterator &operator++();
+    void operator++(int) { ++*this; }
+    bool operator==(const Iterator &other) const { return epoch == other.epoch; }
+
+  private:
+    std::shared_ptr<Epoch> epoch; // null: at the end
+    Fields current;
+  };
+
+  Iterator begin() const;
+  Iterator end() const { return {}; }
+
+private:
+  std::shared_ptr<const Dataset> dataset;
+  DataLoaderOptions options;
+};
+
+} // namespace ember::data

@@ -1,0 +1,12 @@
+// All of ember.
+#pragma once
+
+#include "ember/data.h"
+#include "ember/error.h"
+#include "ember/functional.h"
+#include "ember/jit.h"
+#include "ember/nn.h"
+#include "ember/optim.h"
+#include "ember/random.h"
+
+#include "ember/tensor.h"

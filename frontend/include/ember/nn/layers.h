@@ -1,0 +1,213 @@
+// The layers: PyTorch's modules of the same names, defaults and initial values.
+#pragma once
+
+#include "ember/nn/module.h"
+
+#include <array>
+
+namespace ember::nn {
+
+/// Height and width; one number stands for both.
+struct Pair {
+  int64_t height, width;
+  Pair(int64_t both) : height(both), width(both) {}
+  Pair(int64_t height, int64_t width) : height(height), width(width) {}
+};
+
+/// y = x Wᵀ + b. input: (*, in_features), output: (*, out_features). weight: (out_features, in_features), uniform in
+/// ±1/√in_features, then bias likewise.
+class LinearImpl : public Module {
+public:
+  LinearImpl(int64_t in_features, int64_t out_features, bool bias = true, ScalarType dtype = kFloat32);
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "Linear"; }
+  std::string extra_repr() const override;
+
+  Tensor weight, bias;
+
+private:
+  int64_t inFeatures, outFeatures;
+};
+EMBER_MODULE(Linear);
+
+struct Conv2dOptions {
+  Pair stride = 1, padding = 0, dilation = 1;
+  int64_t groups = 1;
+  bool bias = true;
+  ScalarType dtype = kFloat32;
+};
+
+/// Cross-correlation. input: (N, in_channels, H, W), output: (N, out_channels, H', W'),
+/// H' = (H + 2 padding - dilation (kernel - 1) - 1) / stride + 1.
+class Conv2dImpl : public Module {
+public:
+  Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_size, Conv2dOptions options = {});
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "Conv2d"; }
+  std::string extra_repr() const override;
+
+  Tensor weight, bias;
+
+private:
+  int64_t inChannels, outChannels;
+  Pair kernelSize;
+  Conv2dOptions options;
+};
+EMBER_MODULE(Conv2d);
+
+struct BatchNormOptions {
+  double eps = 1e-5, momentum = 0.1;
+  ScalarType dtype = kFloat32;
+};
+
+/// Normalises each channel over the batch (training) or by the running statistics (eval). input: (N, C, H, W).
+class BatchNorm2dImpl : public Module {
+public:
+  explicit BatchNorm2dImpl(int64_t num_features, BatchNormOptions options = {});
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "BatchNorm2d"; }
+  std::string extra_repr() const override;
+
+  Tensor weight, bias, running_mean, running_var, num_batches_tracked;
+
+private:
+  int64_t numFeatures;
+  BatchNormOptions options;
+};
+EMBER_MODULE(BatchNorm2d);
+
+/// A layer without state that applies one function, element by element or along a dimension.
+#define EMBER_ACTIVATION(NAME)                                                                                         \
+  class NAME##Impl : public Module {                                                                                   \
+  public:                                                                                                              \
+    Tensor forward(const Tensor &input) override;                                                                      \
+    std::string type_name() const override { return #NAME; }                                                           \
+  };                                                                                                                   \
+  EMBER_MODULE(NAME)
+
+EMBER_ACTIVATION(ReLU);
+EMBER_ACTIVATION(Tanh);
+EMBER_ACTIVATION(Sigmoid);
+#undef EMBER_ACTIVATION
+
+/// x Φ(x); approximate is "none" (erf) or "tanh".
+class GELUImpl : public Module {
+public:
+  explicit GELUImpl(std::string approximate = "none");
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "GELU"; }
+  std::string extra_repr() const override;
+
+private:
+  std::string approximate;
+};
+EMBER_MODULE(GELU);
+
+/// exp(x) / sum of exp(x) along `dim`.
+class SoftmaxImpl : public Module {
+public:
+  explicit SoftmaxImpl(int64_t dim);
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "Softmax"; }
+  std::string extra_repr() const override;
+
+private:
+  int64_t dim;
+};
+EMBER_MODULE(Softmax);
+
+/// The largest value of each window. Without a stride the windows do not overlap. input: (N, C, H, W).
+class MaxPool2dImpl : public Module {
+public:
+  explicit MaxPool2dImpl(Pair kernel_size);
+  MaxPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0);
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "MaxPool2d"; }
+  std::string extra_repr() const override;
+
+private:
+  Pair kernelSize, stride, padding;
+};
+EMBER_MODULE(MaxPool2d);
+
+/// The mean of each window; padding counts. input: (N, C, H, W).
+class AvgPool2dImpl : public Module {
+public:
+  explicit AvgPool2dImpl(Pair kernel_size);
+  AvgPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0);
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "AvgPool2d"; }
+  std::string extra_repr() const override;
+
+private:
+  Pair kernelSize, stride, padding;
+};
+EMBER_MODULE(AvgPool2d);
+
+/// Joins dimensions start_dim…end_dim into one.
+class FlattenImpl : public Module {
+public:
+  explicit FlattenImpl(int64_t start_dim = 1, int64_t end_dim = -1);
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "Flatten"; }
+  std::string extra_repr() const override;
+
+private:
+  int64_t startDim, endDim;
+};
+EMBER_MODULE(Flatten);
+
+/// In training, zeroes each element with probability p and scales the rest by 1 / (1 - p).
+class DropoutImpl : public Module {
+public:
+  explicit DropoutImpl(double p = 0.5);
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "Dropout"; }
+  std::string extra_repr() const override;
+
+private:
+  double probability;
+};
+EMBER_MODULE(Dropout);
+
+/// Modules one after the other, named 0, 1, ….
+class SequentialImpl : public Module {
+public:
+  template <typename... Holders> explicit SequentialImpl(const Holders &...holders) { (push_back(holders), ...); }
+  template <typename Holder> void push_back(const Holder &holder) {
+    adopt(std::to_string(named_children().size()), holder.ptr());
+  }
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "Sequential"; }
+};
+
+class Sequential : public ModuleHolder<SequentialImpl> {
+public:
+  template <typename... Holders>
+  explicit Sequential(const Holders &...holders)
+      : ModuleHolder<SequentialImpl>(std::make_shared<SequentialImpl>(holders...)) {}
+};
+
+/// Mean (or sum) of the squared differences; input and target of one shape.
+class MSELoss {
+public:
+  explicit MSELoss(std::string reduction = "mean") : reduction(std::move(reduction)) {}
+  Tensor operator()(const Tensor &input, const Tensor &target,
+                    std::source_location where = std::source_location::current()) const;
+
+private:
+  std::string reduction;
+};
+
+/// Negative log-likelihood of the target classes under softmax. input: (N, C), target: int64 (N).
+class CrossEntropyLoss {
+public:
+  explicit CrossEntropyLoss(std::string reduction = "mean") : reduction(std::move(reduction)) {}
+  Tensor operator()(const Tensor &input, const Tensor &target,
+                    std::source_location where = std::source_location::current()) const;
+
+private:
+  std::string reduction;
+};
+
+} // namespace ember::nn

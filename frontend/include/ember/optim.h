@@ -1,0 +1,162 @@
+// Optimizers and learning-rate schedulers: PyTorch's torch.optim for C++.
+#pragma once
+
+#include "ember/nn/module.h"
+#include "ember/tensor.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ember::optim {
+
+/// Parameters that share hyperparameters. `options` holds "lr", "weight_decay" and what else the optimizer names; flags are 0 or 1.
+struct ParameterGroup {
+  std::vector<Tensor> parameters;
+  std::map<std::string, double> options;
+};
+
+/// What `state_dict` gives: per-parameter state by index over all groups ("exp_avg", "step", …) and each group's options.
+struct OptimizerState {
+  std::map<int64_t, std::map<std::string, Tensor>> state;
+  struct Group {
+    std::map<std::string, double> options;
+    std::vector<int64_t> parameters;
+  };
+  std::vector<Group> groups;
+};
+
+class Optimizer {
+public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer &) = delete;
+  Optimizer &operator=(const Optimizer &) = delete;
+
+  /// Updates every parameter that has a gradient, in place, without recording gradients. Ends the recorded program.
+  void step();
+  void zero_grad(bool set_to_none = true);
+  void add_param_group(ParameterGroup group);
+
+  std::vector<ParameterGroup> &param_groups() { return groups; }
+  const std::vector<ParameterGroup> &param_groups() const { return groups; }
+
+  OptimizerState state_dict() const;
+  /// Throws PyTorch's text when groups differ in number or size.
+  void load_state_dict(const OptimizerState &saved);
+
+protected:
+  Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults);
+  /// One parameter's update. `state` starts empty.
+  virtual void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
+                      std::map<std::string, Tensor> &state, int64_t &steps) = 0;
+  virtual bool countsSteps() const { return false; }
+
+private:
+  struct Slot {
+    std::map<std::string, Tensor> tensors;
+    int64_t steps = 0;
+  };
+  std::map<std::string, double> defaults;
+  std::vector<ParameterGroup> groups;
+  std::vector<std::vector<Slot>> slots; // by group, by parameter
+};
+
+struct SGDOptions {
+  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
+  bool nesterov = false, maximize = false;
+};
+
+/// g += weight_decay p; buf = momentum buf + (1 - dampening) g (first: g); p -= lr (nesterov ? g + momentum buf : buf).
+/// Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, in PyTorch's form.
+class SGD : public Optimizer {
+public:
+  SGD(std::vector<Tensor> parameters, SGDOptions options);
+  SGD(std::vector<ParameterGroup> groups, SGDOptions options);
+
+protected:
+  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
+              std::map<std::string, Tensor> &state, int64_t &steps) override;
+};
+
+struct AdamOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  bool amsgrad = false, maximize = false;
+};
+
+/// m += (1 - β1)(g - m); v = β2 v + (1 - β2) g²; p -= (lr / bc1) m / (√v / √bc2 + eps), bc = 1 - β^t; weight decay is
+/// added to the gradient. Source: Kingma & Ba, "Adam", ICLR 2015.
+class Adam : public Optimizer {
+public:
+  Adam(std::vector<Tensor> parameters, AdamOptions options);
+  Adam(std::vector<ParameterGroup> groups, AdamOptions options);
+
+protected:
+  Adam(std::vector<ParameterGroup> groups, AdamOptions options, bool decoupled);
+  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
+              std::map<std::string, Tensor> &state, int64_t &steps) override;
+  bool countsSteps() const override { return true; }
+
+private:
+  bool decoupled; // weight decay shrinks the parameter itself
+};
+
+struct AdamWOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01;
+  bool amsgrad = false, maximize = false;
+};
+
+/// Adam with decoupled weight decay: p *= 1 - lr weight_decay before the update. Source: Loshchilov & Hutter, ICLR 2019.
+class AdamW : public Adam {
+public:
+  AdamW(std::vector<Tensor> parameters, AdamWOptions options = {});
+  AdamW(std::vector<ParameterGroup> groups, AdamWOptions options = {});
+};
+
+/// Sets the learning rate of every group; call `step` after the optimizer's.
+class LRScheduler {
+public:
+  virtual ~LRScheduler() = default;
+  void step();
+  std::vector<double> get_last_lr() const;
+  int64_t last_epoch() const { return epoch; }
+  std::map<std::string, double> state_dict() const;
+  void load_state_dict(const std::map<std::string, double> &state);
+
+protected:
+  explicit LRScheduler(Optimizer &optimizer);
+  /// The new rate of group `index`, from its current one.
+  virtual double rate(size_t index, double current) const = 0;
+  Optimizer &optimizer;
+  std::vector<double> baseRates;
+  int64_t epoch = 0;
+};
+
+/// lr *= gamma every step_size epochs.
+class StepLR : public LRScheduler {
+public:
+  StepLR(Optimizer &optimizer, int64_t step_size, double gamma = 0.1);
+
+protected:
+  double rate(size_t index, double current) const override;
+
+private:
+  int64_t stepSize;
+  double gamma;
+};
+
+/// lr = eta_min + (base - eta_min)(1 + cos(π t / T_max)) / 2, evaluated from the current rate as PyTorch does.
+/// Source: Loshchilov & Hutter, "SGDR", ICLR 2017.
+class CosineAnnealingLR : public LRScheduler {
+public:
+  CosineAnnealingLR(Optimizer &optimizer, int64_t T_max, double eta_min = 0);
+
+protected:
+  double rate(size_t index, double current) const override;
+
+private:
+  int64_t period;
+  double minimum;
+};
+
+} // namespace ember::optim

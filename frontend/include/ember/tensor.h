@@ -1,0 +1,281 @@
+// Tensors: PyTorch's tensor for C++. Operations are recorded, compiled and run when a value is looked at.
+#pragma once
+
+#include "ember/error.h"
+#include "ember/random.h"
+
+#include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace ember {
+
+/// Element types, numbered as in the runtime.
+enum class ScalarType : uint8_t { Float64, Float32, BFloat16, Float16, Int64, Int32, Int16, Int8, UInt8, Bool };
+inline constexpr ScalarType kFloat64 = ScalarType::Float64, kFloat32 = ScalarType::Float32,
+                            kBFloat16 = ScalarType::BFloat16, kFloat16 = ScalarType::Float16, kInt64 = ScalarType::Int64,
+                            kInt32 = ScalarType::Int32, kInt16 = ScalarType::Int16, kInt8 = ScalarType::Int8,
+                            kUInt8 = ScalarType::UInt8, kBool = ScalarType::Bool;
+bool is_floating(ScalarType dtype);
+/// `torch.float32` and so on.
+std::string dtype_name(ScalarType dtype);
+
+/// The dtype that holds a C++ type.
+template <typename T> constexpr ScalarType dtype_of() {
+  if constexpr (std::is_same_v<T, double>)
+    return kFloat64;
+  else if constexpr (std::is_same_v<T, float>)
+    return kFloat32;
+  else if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, long long>)
+    return kInt64;
+  else if constexpr (std::is_same_v<T, int32_t>)
+    return kInt32;
+  else if constexpr (std::is_same_v<T, int16_t>)
+    return kInt16;
+  else if constexpr (std::is_same_v<T, int8_t>)
+    return kInt8;
+  else if constexpr (std::is_same_v<T, uint8_t>)
+    return kUInt8;
+  else {
+    static_assert(std::is_same_v<T, bool>, "no tensor dtype holds this type");
+    return kBool;
+  }
+}
+
+using Shape = std::vector<int64_t>;
+/// Prints as `torch.Size([2, 3])`.
+struct Size : Shape {
+  using Shape::Shape;
+  Size(Shape shape) : Shape(std::move(shape)) {}
+};
+std::ostream &operator<<(std::ostream &stream, const Size &size);
+
+namespace record {
+class TensorImpl;
+}
+using Here = std::source_location;
+
+/// A shared handle on a tensor: copies are the same tensor.
+class Tensor {
+public:
+  Tensor() = default; // undefined
+  explicit Tensor(std::shared_ptr<record::TensorImpl> impl) : impl(std::move(impl)) {}
+
+  bool defined() const { return impl != nullptr; }
+  bool is_same(const Tensor &other) const;
+  Size sizes() const;
+  Size size() const { return sizes(); }
+  int64_t size(int64_t dim) const;
+  int64_t dim() const;
+  int64_t numel() const;
+  ScalarType dtype() const;
+  bool is_floating_point() const { return is_floating(dtype()); }
+
+  // ---- values: each look runs what is pending
+  template <typename T> T item(Here where = Here::current()) const;
+  template <typename T> std::vector<T> to_vector(Here where = Here::current()) const;
+  /// Row-major memory, valid until the tensor is written next. Throws for a tensor that requires a gradient, and for another T
+  /// than the dtype's.
+  template <typename T> const T *data_ptr(Here where = Here::current()) const;
+
+  // ---- autograd
+  Tensor &requires_grad_(bool requires_grad = true, Here where = Here::current());
+  bool requires_grad() const;
+  bool is_leaf() const;
+  Tensor grad() const;
+  void set_grad(const Tensor &gradient);
+  void backward(const Tensor &gradient = {}, bool retain_graph = false, bool create_graph = false, Here where = Here::current()) const;
+  Tensor detach() const;
+  /// Replaces the memory this handle's storage stands for; keeps the autograd identity.
+  void set_data(const Tensor &source);
+
+  // ---- views: share storage with this tensor
+  Tensor view(Shape shape, Here where = Here::current()) const;
+  Tensor reshape(Shape shape, Here where = Here::current()) const;
+  Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1, Here where = Here::current()) const;
+  Tensor transpose(int64_t dim0, int64_t dim1, Here where = Here::current()) const;
+  Tensor permute(Shape dims, Here where = Here::current()) const;
+  Tensor t(Here where = Here::current()) const;
+  Tensor expand(Shape shape, Here where = Here::current()) const;
+  Tensor squeeze(int64_t dim, Here where = Here::current()) const;
+  Tensor unsqueeze(int64_t dim, Here where = Here::current()) const;
+  Tensor select(int64_t dim, int64_t index, Here where = Here::current()) const;
+  Tensor slice(int64_t dim, int64_t start, int64_t end, int64_t step = 1, Here where = Here::current()) const;
+  Tensor narrow(int64_t dim, int64_t start, int64_t length, Here where = Here::current()) const;
+
+  // ---- copies
+  Tensor clone(Here where = Here::current()) const;
+  Tensor contiguous() const { return *this; } // values are logical: memory is always row-major
+  Tensor to(ScalarType dtype, Here where = Here::current()) const;
+
+  // ---- in place
+  Tensor &add_(const class Operand &other);
+  Tensor &sub_(const Operand &other);
+  Tensor &mul_(const Operand &other);
+  Tensor &div_(const Operand &other);
+  Tensor &copy_(const Tensor &source, Here where = Here::current());
+  Tensor &fill_(double value, Here where = Here::current());
+  Tensor &zero_(Here where = Here::current());
+  Tensor &uniform_(double low = 0, double high = 1, Here where = Here::current());
+  Tensor &normal_(double mean = 0, double std = 1, Here where = Here::current());
+  Tensor &bernoulli_(double p = 0.5, Here where = Here::current());
+
+  // ---- element by element
+  Tensor neg(Here where = Here::current()) const;
+  Tensor abs(Here where = Here::current()) const;
+  Tensor sign(Here where = Here::current()) const;
+  Tensor exp(Here where = Here::current()) const;
+  Tensor log(Here where = Here::current()) const;
+  Tensor log1p(Here where = Here::current()) const;
+  Tensor expm1(Here where = Here::current()) const;
+  Tensor sqrt(Here where = Here::current()) const;
+  Tensor rsqrt(Here where = Here::current()) const;
+  Tensor reciprocal(Here where = Here::current()) const;
+  Tensor sin(Here where = Here::current()) const;
+  Tensor cos(Here where = Here::current()) const;
+  Tensor tanh(Here where = Here::current()) const;
+  Tensor sigmoid(Here where = Here::current()) const;
+  Tensor relu(Here where = Here::current()) const;
+  Tensor erf(Here where = Here::current()) const;
+  Tensor floor(Here where = Here::current()) const;
+  Tensor ceil(Here where = Here::current()) const;
+  Tensor round(Here where = Here::current()) const;
+  Tensor trunc(Here where = Here::current()) const;
+  Tensor pow(const Operand &exponent) const;
+  Tensor div(const Operand &other) const;
+
+  // ---- reductions
+  Tensor sum(Here where = Here::current()) const;
+  Tensor sum(Shape dims, bool keepdim = false, Here where = Here::current()) const;
+  Tensor mean(Here where = Here::current()) const;
+  Tensor mean(Shape dims, bool keepdim = false, Here where = Here::current()) const;
+  Tensor max(Here where = Here::current()) const;
+  Tensor amax(Shape dims, bool keepdim = false, Here where = Here::current()) const;
+  Tensor argmax(int64_t dim, bool keepdim = false, Here where = Here::current()) const;
+  Tensor var(Shape dims, int64_t correction = 1, bool keepdim = false, Here where = Here::current()) const;
+
+  std::shared_ptr<record::TensorImpl> impl;
+};
+
+/// A tensor or a number, with the place where it was written: what operators take, so that they know the user's line.
+class Operand {
+public:
+  Operand(const Tensor &tensor, Here where = Here::current()) : tensor(tensor), where(where) {}
+  template <typename T>
+    requires std::is_arithmetic_v<T>
+  Operand(T number, Here where = Here::current())
+      : number(static_cast<double>(number)), isReal(std::is_floating_point_v<T>), isBool(std::is_same_v<T, bool>), where(where) {}
+
+  Tensor tensor; // undefined: the number
+  double number = 0;
+  bool isReal = false, isBool = false;
+  Here where;
+};
+
+Tensor operator+(const Operand &a, const Operand &b);
+Tensor operator-(const Operand &a, const Operand &b);
+Tensor operator*(const Operand &a, const Operand &b);
+Tensor operator/(const Operand &a, const Operand &b);
+Tensor operator-(const Tensor &a);
+Tensor operator==(const Operand &a, const Operand &b);
+Tensor operator!=(const Operand &a, const Operand &b);
+Tensor operator<(const Operand &a, const Operand &b);
+Tensor operator<=(const Operand &a, const Operand &b);
+Tensor operator>(const Operand &a, const Operand &b);
+Tensor operator>=(const Operand &a, const Operand &b);
+std::ostream &operator<<(std::ostream &stream, const Tensor &tensor);
+
+// ---- factories: memory is filled at once
+Tensor empty(Shape shape, ScalarType dtype = kFloat32);
+Tensor zeros(Shape shape, ScalarType dtype = kFloat32);
+Tensor ones(Shape shape, ScalarType dtype = kFloat32);
+Tensor full(Shape shape, double value, ScalarType dtype = kFloat32);
+Tensor arange(int64_t end);
+Tensor rand(Shape shape, ScalarType dtype = kFloat32);
+Tensor randn(Shape shape, ScalarType dtype = kFloat32);
+Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype = kInt64);
+Tensor randperm(int64_t count);
+Tensor zeros_like(const Tensor &other);
+Tensor ones_like(const Tensor &other);
+Tensor randn_like(const Tensor &other);
+Tensor rand_like(const Tensor &other);
+/// A tensor of these row-major bytes, which are copied.
+Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype);
+template <typename T> Tensor tensor(T value) { return from_bytes(&value, {}, dtype_of<T>()); }
+template <typename T> Tensor tensor(std::initializer_list<T> values) {
+  std::vector<T> list(values);
+  return from_bytes(list.data(), {static_cast<int64_t>(list.size())}, dtype_of<T>());
+}
+template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<T>> rows) {
+  std::vector<T> list;
+  for (const auto &row : rows) {
+    if (row.size() != rows.begin()->size())
+      throw Error("expected sequence of length " + std::to_string(rows.begin()->size()) + " at dim 1 (got " +
+                  std::to_string(row.size()) + ")");
+    list.insert(list.end(), row.begin(), row.end());
+  }
+  return from_bytes(list.data(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows.begin()->size())}, dtype_of<T>());
+}
+template <typename T> Tensor from_vector(const std::vector<T> &values, Shape shape) {
+  return from_bytes(values.data(), std::move(shape), dtype_of<T>());
+}
+/// A rank-0 tensor that is an argument of every program: for learning rates and other numbers that change from step to step.
+Tensor runtime_scalar(double value, ScalarType dtype);
+/// Rows of a tensor, copied in memory and not recorded: data for a batch.
+Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows);
+
+// ---- several tensors
+Tensor matmul(const Tensor &a, const Tensor &b, Here where = Here::current());
+Tensor maximum(const Tensor &a, const Tensor &b, Here where = Here::current());
+Tensor minimum(const Tensor &a, const Tensor &b, Here where = Here::current());
+Tensor where(const Tensor &condition, const Operand &yes, const Operand &no);
+Tensor cat(const std::vector<Tensor> &tensors, int64_t dim = 0, Here where = Here::current());
+Tensor stack(const std::vector<Tensor> &tensors, int64_t dim = 0, Here where = Here::current());
+Tensor gather(const Tensor &input, int64_t dim, const Tensor &index, Here where = Here::current());
+Tensor index_select(const Tensor &input, int64_t dim, const Tensor &index, Here where = Here::current());
+Tensor scatter_add(const Tensor &base, int64_t dim, const Tensor &index, const Tensor &updates, Here where = Here::current());
+bool equal(const Tensor &a, const Tensor &b);
+bool allclose(const Tensor &a, const Tensor &b, double rtol = 1e-5, double atol = 1e-8);
+
+// ---- recording
+/// No operations of this thread are recorded for gradients while it lives.
+class NoGradGuard {
+public:
+  NoGradGuard();
+  ~NoGradGuard();
+  NoGradGuard(const NoGradGuard &) = delete;
+
+private:
+  bool previous;
+};
+bool is_grad_enabled();
+
+/// Ends the recorded program at the next operation: an optimizer's step does.
+void end_step();
+/// Runs everything that is pending.
+void synchronize();
+
+namespace autograd {
+/// The gradients of the outputs' sum (or of the products with grad_outputs) with respect to the inputs; `.grad` stays as it is.
+std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<Tensor> &inputs,
+                         const std::vector<Tensor> &grad_outputs = {}, bool retain_graph = false, bool create_graph = false,
+                         bool allow_unused = false, Here where = Here::current());
+} // namespace autograd
+
+/// What happened so far, for tests and tools.
+struct Counters {
+  int64_t programsCompiled = 0, programsRun = 0, kernelsCompiled = 0, pendingOps = 0, liveBytes = 0;
+};
+Counters counters();
+
+// ---- files
+/// .npy; throws with the path and what is wrong with it.
+Tensor load_npy(const std::string &path);
+void save_npy(const std::string &path, const Tensor &tensor);
+
+} // namespace ember

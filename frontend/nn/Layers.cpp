@@ -1,0 +1,179 @@
+#include "ember/error.h"
+#include "ember/functional.h"
+#include "ember/nn/init.h"
+#include "ember/nn/layers.h"
+
+#include <cmath>
+
+namespace ember::nn {
+
+static std::string pairText(Pair pair) {
+  return "(" + std::to_string(pair.height) + ", " + std::to_string(pair.width) + ")";
+}
+
+// As PyTorch prints what may be one number or two.
+static std::string shortPairText(Pair pair) {
+  return pair.height == pair.width ? std::to_string(pair.height) : pairText(pair);
+}
+
+static std::string numberText(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.17g", value);
+  for (int precision = 1; precision < 17; ++precision) {
+    char shorter[32];
+    std::snprintf(shorter, sizeof shorter, "%.*g", precision, value);
+    if (std::strtod(shorter, nullptr) == value) {
+      std::string shortest = shorter;
+      bool looksWhole = shortest.find_first_of(".en") == std::string::npos;
+      return looksWhole ? shortest + ".0" : shortest;
+    }
+  }
+  return text;
+}
+
+// The bias's range, which is the weight's too: both follow from the fan-in.
+static Tensor uniformBias(int64_t size, int64_t fanIn, ScalarType dtype) {
+  double bound = fanIn > 0 ? 1 / std::sqrt(static_cast<double>(fanIn)) : 0;
+  return init::uniform_(empty({size}, dtype), -bound, bound);
+}
+
+LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool withBias, ScalarType dtype)
+    : inFeatures(in_features), outFeatures(out_features) {
+  weight = register_parameter("weight", init::kaiming_uniform_(empty({out_features, in_features}, dtype), std::sqrt(5.0)));
+  if (withBias)
+    bias = register_parameter("bias", uniformBias(out_features, in_features, dtype));
+}
+
+Tensor LinearImpl::forward(const Tensor &input) { return functional::linear(input, weight, bias); }
+
+std::string LinearImpl::extra_repr() const {
+  return "in_features=" + std::to_string(inFeatures) + ", out_features=" + std::to_string(outFeatures) +
+         ", bias=" + (bias.defined() ? "True" : "False");
+}
+
+Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_size, Conv2dOptions options)
+    : inChannels(in_channels), outChannels(out_channels), kernelSize(kernel_size), options(options) {
+  if (options.groups < 1)
+    throw Error("groups must be a positive integer");
+  if (in_channels % options.groups != 0)
+    throw Error("in_channels must be divisible by groups");
+  if (out_channels % options.groups != 0)
+    throw Error("out_channels must be divisible by groups");
+  int64_t perGroup = in_channels / options.groups;
+  Tensor values = empty({out_channels, perGroup, kernel_size.height, kernel_size.width}, options.dtype);
+  weight = register_parameter("weight", init::kaiming_uniform_(values, std::sqrt(5.0)));
+  if (options.bias)
+    bias = register_parameter(
+        "bias", uniformBias(out_channels, perGroup * kernel_size.height * kernel_size.width, options.dtype));
+}
+
+Tensor Conv2dImpl::forward(const Tensor &input) {
+  auto both = [](Pair pair) { return std::vector<int64_t>{pair.height, pair.width}; };
+  return functional::conv2d(input, weight, bias, both(options.stride), both(options.padding), both(options.dilation),
+                            options.groups);
+}
+
+std::string Conv2dImpl::extra_repr() const {
+  std::string text = std::to_string(inChannels) + ", " + std::to_string(outChannels) +
+                     ", kernel_size=" + pairText(kernelSize) + ", stride=" + pairText(options.stride);
+  if (options.padding.height != 0 || options.padding.width != 0)
+    text += ", padding=" + pairText(options.padding);
+  if (options.dilation.height != 1 || options.dilation.width != 1)
+    text += ", dilation=" + pairText(options.dilation);
+  if (options.groups != 1)
+    text += ", groups=" + std::to_string(options.groups);
+  return text + (options.bias ? "" : ", bias=False");
+}
+
+BatchNorm2dImpl::BatchNorm2dImpl(int64_t num_features, BatchNormOptions options)
+    : numFeatures(num_features), options(options) {
+  weight = register_parameter("weight", ones({num_features}, options.dtype));
+  bias = register_parameter("bias", zeros({num_features}, options.dtype));
+  running_mean = register_buffer("running_mean", zeros({num_features}, options.dtype));
+  running_var = register_buffer("running_var", ones({num_features}, options.dtype));
+  num_batches_tracked = register_buffer("num_batches_tracked", zeros({}, kInt64));
+}
+
+Tensor BatchNorm2dImpl::forward(const Tensor &input) {
+  if (input.dim() != 4)
+    throw Error("expected 4D input (got " + std::to_string(input.dim()) + "D input)");
+  if (training) {
+    NoGradGuard noGrad;
+    num_batches_tracked.add_(1);
+  }
+  return functional::batch_norm(input, running_mean, running_var, weight, bias, training, options.momentum, options.eps);
+}
+
+std::string BatchNorm2dImpl::extra_repr() const {
+  return std::to_string(numFeatures) + ", eps=" + numberText(options.eps) + ", momentum=" + numberText(options.momentum) +
+         ", affine=True, track_running_stats=True";
+}
+
+Tensor ReLUImpl::forward(const Tensor &input) { return functional::relu(input); }
+Tensor TanhImpl::forward(const Tensor &input) { return input.tanh(); }
+Tensor SigmoidImpl::forward(const Tensor &input) { return input.sigmoid(); }
+
+GELUImpl::GELUImpl(std::string approximate) : approximate(std::move(approximate)) {
+  if (this->approximate != "none" && this->approximate != "tanh")
+    throw Error("approximate argument must be either none or tanh.");
+}
+Tensor GELUImpl::forward(const Tensor &input) { return functional::gelu(input, approximate); }
+std::string GELUImpl::extra_repr() const { return "approximate='" + approximate + "'"; }
+
+SoftmaxImpl::SoftmaxImpl(int64_t dim) : dim(dim) {}
+Tensor SoftmaxImpl::forward(const Tensor &input) { return functional::softmax(input, dim); }
+std::string SoftmaxImpl::extra_repr() const { return "dim=" + std::to_string(dim); }
+
+MaxPool2dImpl::MaxPool2dImpl(Pair kernel_size) : MaxPool2dImpl(kernel_size, kernel_size) {}
+MaxPool2dImpl::MaxPool2dImpl(Pair kernel_size, Pair stride, Pair padding)
+    : kernelSize(kernel_size), stride(stride), padding(padding) {}
+Tensor MaxPool2dImpl::forward(const Tensor &input) {
+  return functional::max_pool2d(input, {kernelSize.height, kernelSize.width}, {stride.height, stride.width},
+                                {padding.height, padding.width});
+}
+std::string MaxPool2dImpl::extra_repr() const {
+  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(stride) +
+         ", padding=" + shortPairText(padding) + ", dilation=1, ceil_mode=False";
+}
+
+AvgPool2dImpl::AvgPool2dImpl(Pair kernel_size) : AvgPool2dImpl(kernel_size, kernel_size) {}
+AvgPool2dImpl::AvgPool2dImpl(Pair kernel_size, Pair stride, Pair padding)
+    : kernelSize(kernel_size), stride(stride), padding(padding) {}
+Tensor AvgPool2dImpl::forward(const Tensor &input) {
+  return functional::avg_pool2d(input, {kernelSize.height, kernelSize.width}, {stride.height, stride.width},
+                                {padding.height, padding.width});
+}
+std::string AvgPool2dImpl::extra_repr() const {
+  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(stride) +
+         ", padding=" + shortPairText(padding);
+}
+
+FlattenImpl::FlattenImpl(int64_t start_dim, int64_t end_dim) : startDim(start_dim), endDim(end_dim) {}
+Tensor FlattenImpl::forward(const Tensor &input) { return input.flatten(startDim, endDim); }
+std::string FlattenImpl::extra_repr() const {
+  return "start_dim=" + std::to_string(startDim) + ", end_dim=" + std::to_string(endDim);
+}
+
+DropoutImpl::DropoutImpl(double p) : probability(p) {
+  if (!(p >= 0 && p <= 1))
+    throw Error("dropout probability has to be between 0 and 1, but got " + numberText(p));
+}
+Tensor DropoutImpl::forward(const Tensor &input) { return functional::dropout(input, probability, training); }
+std::string DropoutImpl::extra_repr() const { return "p=" + numberText(probability) + ", inplace=False"; }
+
+Tensor SequentialImpl::forward(const Tensor &input) {
+  Tensor value = input;
+  for (const auto &[name, child] : named_children())
+    value = (*child)(value);
+  return value;
+}
+
+Tensor MSELoss::operator()(const Tensor &input, const Tensor &target, std::source_location where) const {
+  return functional::mse_loss(input, target, reduction, where);
+}
+
+Tensor CrossEntropyLoss::operator()(const Tensor &input, const Tensor &target, std::source_location where) const {
+  return functional::cross_entropy(input, target, reduction, where);
+}
+
+} // namespace ember::nn

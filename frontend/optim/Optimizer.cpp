@@ -1,0 +1,121 @@
+#include "ember/error.h"
+#include "ember/optim.h"
+
+#include <algorithm>
+
+namespace ember::optim {
+
+Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults)
+    : defaults(std::move(defaults)) {
+  if (groups.empty() || (groups.size() == 1 && groups.front().parameters.empty()))
+    throw Error("optimizer got an empty parameter list");
+  for (ParameterGroup &group : groups)
+    add_param_group(std::move(group));
+}
+
+static void requireNonNegative(const std::map<std::string, double> &options, const char *key, const char *label) {
+  auto found = options.find(key);
+  if (found != options.end() && !(found->second >= 0)) {
+    char text[64];
+    std::snprintf(text, sizeof text, "Invalid %s: %g", label, found->second);
+    throw Error(text);
+  }
+}
+
+void Optimizer::add_param_group(ParameterGroup group) {
+  for (const auto &[key, value] : group.options)
+    if (!defaults.count(key))
+      throw Error("parameter group: unknown option '" + key + "'");
+  group.options.insert(defaults.begin(), defaults.end()); // keeps what the group sets itself
+  requireNonNegative(group.options, "lr", "learning rate");
+  requireNonNegative(group.options, "momentum", "momentum value");
+  requireNonNegative(group.options, "weight_decay", "weight_decay value");
+  requireNonNegative(group.options, "eps", "epsilon value");
+  for (const Tensor &parameter : group.parameters) {
+    if (!parameter.is_leaf())
+      throw Error("can't optimize a non-leaf Tensor");
+    for (const ParameterGroup &other : groups)
+      for (const Tensor &taken : other.parameters)
+        if (taken.is_same(parameter))
+          throw Error("some parameters appear in more than one parameter group");
+  }
+  slots.emplace_back(group.parameters.size());
+  groups.push_back(std::move(group));
+}
+
+void Optimizer::step() {
+  NoGradGuard noGrad;
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (size_t p = 0; p < groups[g].parameters.size(); ++p) {
+      Tensor &parameter = groups[g].parameters[p];
+      Tensor gradient = parameter.grad();
+      if (!gradient.defined())
+        continue;
+      Slot &slot = slots[g][p];
+      ++slot.steps;
+      update(parameter, gradient, groups[g], slot.tensors, slot.steps);
+    }
+  end_step();
+}
+
+void Optimizer::zero_grad(bool set_to_none) {
+  for (ParameterGroup &group : groups)
+    for (Tensor &parameter : group.parameters) {
+      if (set_to_none) {
+        parameter.set_grad(Tensor());
+      } else if (Tensor gradient = parameter.grad(); gradient.defined()) {
+        NoGradGuard noGrad;
+        gradient.zero_();
+      }
+    }
+}
+
+OptimizerState Optimizer::state_dict() const {
+  OptimizerState saved;
+  int64_t index = 0;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    OptimizerState::Group group{groups[g].options, {}};
+    for (const Slot &slot : slots[g]) {
+      if (slot.steps > 0) {
+        saved.state[index] = slot.tensors;
+        if (countsSteps())
+          saved.state[index]["step"] = tensor(static_cast<float>(slot.steps));
+      }
+      group.parameters.push_back(index++);
+    }
+    saved.groups.push_back(std::move(group));
+  }
+  return saved;
+}
+
+void Optimizer::load_state_dict(const OptimizerState &saved) {
+  if (saved.groups.size() != groups.size())
+    throw Error("loaded state dict has a different number of parameter groups");
+  for (size_t g = 0; g < groups.size(); ++g)
+    if (saved.groups[g].parameters.size() != groups[g].parameters.size())
+      throw Error("loaded state dict contains a parameter group that doesn't match the size of optimizer's group");
+  for (size_t g = 0; g < groups.size(); ++g) {
+    for (const auto &[key, value] : saved.groups[g].options)
+      if (defaults.count(key))
+        groups[g].options[key] = value;
+    for (size_t p = 0; p < slots[g].size(); ++p) {
+      slots[g][p] = {};
+      auto found = saved.state.find(saved.groups[g].parameters[p]);
+      if (found == saved.state.end())
+        continue;
+      slots[g][p].steps = 1; // an optimizer that keeps no count has stepped at least once when it has state
+      for (const auto &[name, value] : found->second) {
+        if (name == "step") {
+          slots[g][p].steps = static_cast<int64_t>(value.item<double>());
+          continue;
+        }
+        if (value.sizes() != groups[g].parameters[p].sizes())
+          throw Error("loaded state dict: state '" + name + "' of parameter " +
+                      std::to_string(saved.groups[g].parameters[p]) + " has another shape than the parameter");
+        slots[g][p].tensors[name] = value.clone();
+      }
+    }
+  }
+}
+
+} // namespace ember::optim

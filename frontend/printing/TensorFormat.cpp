@@ -1,0 +1,203 @@
+#include "printing/TensorFormat.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace ember::printing {
+
+namespace {
+
+constexpr int64_t kThreshold = 1000, kEdgeItems = 3, kLineWidth = 80;
+constexpr int64_t kIndent = 7; // the length of "tensor("
+
+std::string formatNumber(const char *format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+// How every element of one tensor is written: decided once from the elements that are shown.
+struct ElementStyle {
+  enum class Form { Whole, Fixed, Scientific };
+  Form form = Form::Whole;
+  size_t width = 1;
+};
+
+class Formatter {
+public:
+  explicit Formatter(const Printable &tensor) : tensor(tensor) {
+    int64_t count = 1;
+    for (int64_t size : tensor.sizes)
+      count *= size;
+    summarizes = count > kThreshold;
+    style = chooseStyle();
+  }
+
+  std::string body() const { return block(0, 0, kIndent); }
+
+private:
+  static ElementStyle styleOfReals(const std::vector<double> &values) {
+    ElementStyle style;
+    std::vector<double> magnitudes;
+    std::vector<double> finite;
+    for (double value : values)
+      if (std::isfinite(value) && value != 0) {
+        finite.push_back(value);
+        magnitudes.push_back(std::fabs(value));
+      }
+    if (finite.empty())
+      return style;
+    auto [smallest, largest] = std::minmax_element(magnitudes.begin(), magnitudes.end());
+    bool isWide = *largest / *smallest > 1000.0 || *largest > 1.0e8;
+    bool allWhole = std::all_of(finite.begin(), finite.end(), [](double value) { return std::ceil(value) == value; });
+    if (isWide || (!allWhole && *smallest < 1.0e-4))
+      style.form = ElementStyle::Form::Scientific;
+    else if (!allWhole)
+      style.form = ElementStyle::Form::Fixed;
+    for (double value : finite)
+      style.width = std::max(style.width, realText(value, style.form).size());
+    return style;
+  }
+
+  ElementStyle chooseStyle() const {
+    std::vector<int64_t> shown;
+    collectShown(0, 0, shown);
+    if (tensor.kind == Printable::Kind::Real) {
+      std::vector<double> values;
+      for (int64_t flat : shown)
+        values.push_back(tensor.reals[flat]);
+      return styleOfReals(values);
+    }
+    ElementStyle style;
+    for (int64_t flat : shown)
+      style.width = std::max(style.width, integerText(tensor.integers[flat]).size());
+    return style;
+  }
+
+  // Only elements that are printed decide the width.
+  void collectShown(size_t dim, int64_t flat, std::vector<int64_t> &shown) const {
+    if (dim == tensor.sizes.size()) {
+      shown.push_back(flat);
+      return;
+    }
+    int64_t size = tensor.sizes[dim];
+    for (int64_t i = 0; i < size; ++i)
+      if (!isSkipped(i, size))
+        collectShown(dim + 1, flat * size + i, shown);
+  }
+
+  bool isSkipped(int64_t i, int64_t size) const {
+    return summarizes && size > 2 * kEdgeItems && i >= kEdgeItems && i < size - kEdgeItems;
+  }
+
+  static std::string realText(double value, ElementStyle::Form form) {
+    if (std::isnan(value))
+      return "nan";
+    if (std::isinf(value))
+      return value > 0 ? "inf" : "-inf";
+    if (form == ElementStyle::Form::Scientific)
+      return formatNumber("%.4e", value);
+    if (form == ElementStyle::Form::Fixed)
+      return formatNumber("%.4f", value);
+    return formatNumber("%.0f", value) + ".";
+  }
+
+  std::string integerText(int64_t value) const {
+    if (tensor.kind == Printable::Kind::Bool)
+      return value ? "True" : "False";
+    return std::to_string(value);
+  }
+
+  std::string element(int64_t flat) const {
+    std::string text = tensor.kind == Printable::Kind::Real ? realText(tensor.reals[flat], style.form)
+                                                            : integerText(tensor.integers[flat]);
+    if (text.size() < style.width)
+      text.insert(0, style.width - text.size(), ' ');
+    return text;
+  }
+
+  std::string row(int64_t flat, int64_t indent) const {
+    int64_t size = tensor.sizes.back();
+    std::vector<std::string> items;
+    for (int64_t i = 0; i < size; ++i) {
+      if (!isSkipped(i, size))
+        items.push_back(element(flat * size + i));
+      else if (i == kEdgeItems)
+        items.push_back(" ...");
+    }
+    int64_t perLine = std::max<int64_t>(1, (kLineWidth - indent) / (static_cast<int64_t>(style.width) + 2));
+    std::string text = "[";
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (i > 0)
+        text += i % perLine == 0 ? ",\n" + std::string(indent + 1, ' ') : ", ";
+      text += items[i];
+    }
+    return text + "]";
+  }
+
+  std::string block(size_t dim, int64_t flat, int64_t indent) const {
+    size_t rank = tensor.sizes.size();
+    if (rank == 0)
+      return element(0);
+    if (dim + 1 == rank)
+      return row(flat, indent);
+    int64_t size = tensor.sizes[dim];
+    std::string separator = "," + std::string(rank - dim - 1, '\n') + std::string(indent + 1, ' ');
+    std::string text = "[";
+    for (int64_t i = 0; i < size; ++i) {
+      bool skipped = isSkipped(i, size);
+      if (skipped && i != kEdgeItems)
+        continue;
+      if (i > 0)
+        text += separator;
+      text += skipped ? "..." : block(dim + 1, flat * size + i, indent + 1);
+    }
+    return text + "]";
+  }
+
+  const Printable &tensor;
+  bool summarizes;
+  ElementStyle style;
+};
+
+std::string sizesText(const std::vector<int64_t> &sizes) {
+  std::string text = "(";
+  for (size_t i = 0; i < sizes.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(sizes[i]);
+  return text + (sizes.size() == 1 ? ",)" : ")");
+}
+
+} // namespace
+
+std::string formatTensor(const Printable &tensor) {
+  bool isEmpty = std::find(tensor.sizes.begin(), tensor.sizes.end(), 0) != tensor.sizes.end();
+  std::vector<std::string> suffixes;
+  if (isEmpty && tensor.sizes.size() != 1)
+    suffixes.push_back("size=" + sizesText(tensor.sizes));
+  if (isEmpty ? !tensor.dtypeIsDefault : !tensor.dtypeIsImplied)
+    suffixes.push_back("dtype=" + tensor.dtype);
+  if (!tensor.gradientFunction.empty())
+    suffixes.push_back("grad_fn=<" + tensor.gradientFunction + ">");
+  else if (tensor.requiresGrad)
+    suffixes.push_back("requires_grad=True");
+
+  std::string text = "tensor(" + (isEmpty ? std::string("[]") : Formatter(tensor).body());
+  // PyTorch counts the last line so (a missing line break is at -1); its wrapping follows from it.
+  size_t lastBreak = text.rfind('\n');
+  int64_t breakPosition = lastBreak == std::string::npos ? -1 : static_cast<int64_t>(lastBreak);
+  int64_t lastLine = static_cast<int64_t>(text.size()) - breakPosition + 1;
+  for (const std::string &suffix : suffixes) {
+    int64_t length = static_cast<int64_t>(suffix.size());
+    if (lastLine + length + 2 > kLineWidth) {
+      text += ",\n" + std::string(kIndent, ' ') + suffix;
+      lastLine = kIndent + length;
+    } else {
+      text += ", " + suffix;
+      lastLine += length + 2;
+    }
+  }
+  return text + ")";
+}
+
+} // namespace ember::printing

@@ -1,0 +1,28 @@
+// The text of a tensor, as PyTorch prints it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ember::printing {
+
+/// What a printout is made of. Values are row-major; `reals` for float dtypes, `integers` for integers and bool.
+struct Printable {
+  enum class Kind { Real, Integer, Bool };
+  Kind kind = Kind::Real;
+  std::vector<int64_t> sizes;
+  std::vector<double> reals;
+  std::vector<int64_t> integers;
+  std::string dtype;            // as in `dtype=torch.float64`
+  bool dtypeIsImplied = true;   // float32, int64 and bool go unnamed when there are elements
+  bool dtypeIsDefault = true;   // float32 goes unnamed in an empty tensor
+  std::string gradientFunction; // `AddBackward0`; empty: none
+  bool requiresGrad = false;
+};
+
+/// `tensor([1., 2.], requires_grad=True)`: precision 4, threshold 1000, 3 edge items, 80 columns (PyTorch's defaults;
+/// source: the rules of torch._tensor_str, version 2.8).
+std::string formatTensor(const Printable &tensor);
+
+} // namespace ember::printing
