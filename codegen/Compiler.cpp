@@ -137,7 +137,17 @@ struct ThreadArena {
 class NativeExecutable : public Executable {
 public:
   NativeExecutable(std::unique_ptr<cpu::HostTable> table, std::vector<LoadedKernel> kernels)
-      : table(std::move(table)), kernels(std::move(kernels)) {}
+      : table(std::move(table)), kernels(std::move(kernels)), spent(this->kernels.size()) {
+    if (wantsTiming())
+      timedExecutables().push_back(this);
+  }
+
+  // EMBER_TIMING=1: what each kernel took, over all runs.
+  void report() const {
+    for (size_t i = 0; i < spent.size(); ++i)
+      std::fprintf(stderr, "%10.1f us a run  %6lld runs  %s\n", spent[i] / 1e3 / std::max<int64_t>(runs, 1),
+                   static_cast<long long>(runs), table->program.launches[i].name);
+  }
 
   RunFault run(const std::vector<void *> &arguments, const std::vector<void *> &results,
                const std::map<std::string, int64_t> &sizes) override {
@@ -152,7 +162,10 @@ public:
     void *room = scratch.reserve(values[table->program.scratch_bytes] * ember_rt_pool_size(processPool()) + 64);
     ember_fault fault;
     RunFault result;
-    if (ember_rt_run(&table->program, processPool(), values, arguments.data(), results.data(), memory, room, nullptr, &fault) != 0) {
+    int64_t *times = wantsTiming() ? spent.data() : nullptr;
+    ++runs;
+    if (ember_rt_run_timed(&table->program, processPool(), values, arguments.data(), results.data(), memory, room, nullptr, &fault,
+                           times) != 0) {
       result.happened = true;
       result.value = fault.value;
       result.bound = fault.bound;
@@ -161,8 +174,25 @@ public:
   }
 
 private:
+  static bool wantsTiming() {
+    static const bool wanted = std::getenv("EMBER_TIMING") && std::strcmp(std::getenv("EMBER_TIMING"), "1") == 0;
+    return wanted;
+  }
+  static std::vector<NativeExecutable *> &timedExecutables() {
+    static auto *list = [] {
+      std::atexit([] {
+        for (NativeExecutable *executable : timedExecutables())
+          executable->report();
+      });
+      return new std::vector<NativeExecutable *>;
+    }();
+    return *list;
+  }
+
   std::unique_ptr<cpu::HostTable> table;
   std::vector<LoadedKernel> kernels; // keep their code alive
+  std::vector<int64_t> spent;        // nanoseconds by launch
+  int64_t runs = 0;
 };
 
 class InterpretedExecutable : public Executable {

@@ -1,9 +1,11 @@
 #include "codegen/cpu/MathExpansion.h"
 
-#include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 using namespace mlir;
@@ -62,12 +64,58 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
   }
 };
 
+// A function of libm, element by element: its results do not depend on the vector width either.
+template <typename Op> struct CallLibm : OpRewritePattern<Op> {
+  CallLibm(MLIRContext *context, StringRef single, StringRef wide) : OpRewritePattern<Op>(context), single(single), wide(wide) {}
+
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    Type element = getElementTypeOrSelf(op.getType());
+    StringRef name = element.isF64() ? wide : element.isF32() ? single : StringRef();
+    if (name.empty())
+      return rewriter.notifyMatchFailure(op, "another function computes it");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    SmallVector<Type> operands(op->getNumOperands(), element);
+    auto module = op->template getParentOfType<ModuleOp>();
+    if (!module.lookupSymbol(name)) {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(module.getBody());
+      func::FuncOp::create(rewriter, module.getLoc(), name, rewriter.getFunctionType(operands, {element})).setPrivate();
+    }
+    auto vector = dyn_cast<VectorType>(op.getType());
+    if (!vector) {
+      rewriter.replaceOp(op, func::CallOp::create(b, name, TypeRange{element}, op->getOperands()));
+      return success();
+    }
+    Value result = arith::ConstantOp::create(b, b.getZeroAttr(vector));
+    for (int64_t lane = 0; lane < vector.getNumElements(); ++lane) {
+      SmallVector<Value> args;
+      for (Value operand : op->getOperands())
+        args.push_back(vector::ExtractOp::create(b, operand, ArrayRef<int64_t>{lane}));
+      Value one = func::CallOp::create(b, name, TypeRange{element}, args).getResult(0);
+      result = vector::InsertOp::create(b, one, result, ArrayRef<int64_t>{lane});
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+
+  StringRef single, wide; // empty: not for this type
+};
+
 } // namespace
 
 void populateMathExpansion(RewritePatternSet &patterns) {
-  patterns.add<ExpandExp>(patterns.getContext(), PatternBenefit(4));
+  MLIRContext *context = patterns.getContext();
+  patterns.add<ExpandExp>(context, PatternBenefit(4));
   populateMathPolynomialApproximationPatterns(patterns);
-  populateMathToLibmConversionPatterns(patterns);
+  patterns.add<CallLibm<math::ExpOp>>(context, "", "exp");
+  patterns.add<CallLibm<math::ExpM1Op>>(context, "", "expm1");
+  patterns.add<CallLibm<math::LogOp>>(context, "", "log");
+  patterns.add<CallLibm<math::Log1pOp>>(context, "", "log1p");
+  patterns.add<CallLibm<math::SinOp>>(context, "", "sin");
+  patterns.add<CallLibm<math::CosOp>>(context, "", "cos");
+  patterns.add<CallLibm<math::TanhOp>>(context, "", "tanh");
+  patterns.add<CallLibm<math::ErfOp>>(context, "", "erf");
+  patterns.add<CallLibm<math::PowFOp>>(context, "powf", "pow");
 }
 
 } // namespace ember::cpu

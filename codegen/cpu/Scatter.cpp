@@ -10,19 +10,22 @@ using namespace ember::kernel;
 
 namespace ember::cpu {
 
+// The one scatter of a group whose other ops are views and elementwise ops that it reads through.
 static Operation *scatterOf(const Group &group) {
   Operation *found = nullptr;
   for (Operation *op : group.ops) {
-    if (op->hasTrait<OpTrait::ConstantLike>())
+    bool isReadThrough = op->hasTrait<OpTrait::ConstantLike>() || (isa<IndexedOp>(op) && !isa<ReductionOp, ContractionOp>(op));
+    if (isReadThrough)
       continue;
     if (found || !isa<ScatterOp>(op))
       return nullptr;
     found = op;
   }
-  return found;
+  bool isOnlyOutput = found && group.outputs.size() == 1 && group.outputs[0] == found->getResult(0);
+  return isOnlyOutput ? found : nullptr;
 }
 
-std::string Scatter::refuse(const Group &group) const { return scatterOf(group) ? "" : "it is not one scatter alone"; }
+std::string Scatter::refuse(const Group &group) const { return scatterOf(group) ? "" : "it does not end in one scatter"; }
 
 KernelCode Scatter::emit(const Group &group, ModuleOp module, StringRef symbol, unsigned lanes) const {
   Operation *op = scatterOf(group);

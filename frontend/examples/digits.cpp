@@ -80,7 +80,6 @@ int main(int argc, char **argv) {
     ember::save_npy(folder + "/test_images.npy", images.contiguous());
     ember::save_npy(folder + "/test_labels.npy", labels.contiguous());
     ember::jit::TracedModule traced = ember::jit::trace(model, {images});
-    traced.save(folder + "/digits.ember");
   } catch (const ember::Error &error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return 1;

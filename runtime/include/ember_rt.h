@@ -86,6 +86,10 @@ void ember_rt_parallel(ember_pool *pool, int64_t extent, int64_t grain, unsigned
    a fault was noted: then nothing that aliases an argument has been written. */
 int ember_rt_run(const ember_program *program, ember_pool *pool, const int64_t *values, void *const *arguments,
                  void *const *results, void *arena, void *scratch, const void *constants, ember_fault *fault);
+/* The same; adds each launch's time to nanoseconds[launch] where that is not NULL. */
+int ember_rt_run_timed(const ember_program *program, ember_pool *pool, const int64_t *values, void *const *arguments,
+                       void *const *results, void *arena, void *scratch, const void *constants, ember_fault *fault,
+                       int64_t *nanoseconds);
 
 /* 64-byte aligned memory; at least 64 bytes, so that an empty tensor has an address. NULL when there is none. */
 void *ember_rt_allocate(size_t bytes);

@@ -2,6 +2,7 @@
 #include "runtime/include/ember_rt.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 namespace {
 
@@ -22,6 +23,12 @@ void runRange(void *context, int64_t begin, int64_t end, unsigned thread) {
   own->launch->kernel(own->buffers, own->params, own->scratch + thread * own->scratchBytes, own->fault, begin, end);
 }
 
+int64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000ll + time.tv_nsec;
+}
+
 } // namespace
 
 extern "C" {
@@ -36,6 +43,12 @@ void ember_rt_note_fault(ember_fault *fault, int32_t op, int64_t value, int64_t 
 
 int ember_rt_run(const ember_program *program, ember_pool *pool, const int64_t *values, void *const *arguments,
                  void *const *results, void *arena, void *scratch, const void *constants, ember_fault *fault) {
+  return ember_rt_run_timed(program, pool, values, arguments, results, arena, scratch, constants, fault, nullptr);
+}
+
+int ember_rt_run_timed(const ember_program *program, ember_pool *pool, const int64_t *values, void *const *arguments,
+                       void *const *results, void *arena, void *scratch, const void *constants, ember_fault *fault,
+                       int64_t *nanoseconds) {
   fault->op = -1;
   for (uint32_t number = 0; number < program->launch_count; ++number) {
     if (number == program->fault_launches && fault->op >= 0)
@@ -57,7 +70,10 @@ int ember_rt_run(const ember_program *program, ember_pool *pool, const int64_t *
     int64_t extent = values[launch.extent];
     Launch own{&launch, buffers, params, static_cast<char *>(scratch), values[program->scratch_bytes], fault};
     bool isLarge = static_cast<float>(extent) * launch.nanoseconds_per_unit > kParallelNanoseconds;
+    int64_t start = nanoseconds ? now() : 0;
     ember_rt_parallel(pool, extent, launch.grain, isLarge ? ember_rt_pool_size(pool) : 1, runRange, &own);
+    if (nanoseconds)
+      nanoseconds[number] += now() - start;
   }
   return fault->op >= 0 ? -1 : 0;
 }

@@ -1,0 +1,81 @@
+#include "passes/Passes.h"
+
+#include "ir/ops/Gradient.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/Pass.h"
+#include "passes/Autodiff.h"
+#include "passes/FormKernels.h"
+
+using namespace mlir;
+
+namespace ember::passes {
+
+namespace {
+
+// A target for tests of the passes alone: takes any two ops that compute, and no opaque ones together with others.
+class PairTarget : public ir::TargetModel {
+public:
+  StringRef name() const override { return "pair"; }
+  ir::Verdict consider(ArrayRef<Operation *> group, ArrayRef<Value>) const override {
+    size_t computing = llvm::count_if(group, [](Operation *op) { return !op->hasTrait<OpTrait::ConstantLike>(); });
+    ir::Verdict verdict;
+    if (computing <= 2)
+      verdict.generator = "pair";
+    else
+      verdict.reason = "it holds more than two ops";
+    return verdict;
+  }
+  SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(Operation *) const override { return {}; }
+  bool mayFault(Operation *) const override { return false; }
+};
+
+struct FormKernelsPass : PassWrapper<FormKernelsPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FormKernelsPass)
+  StringRef getArgument() const override { return "ember-form-kernels"; }
+  StringRef getDescription() const override { return "groups ops into kernels, for a target that takes two at a time"; }
+  void runOnOperation() override {
+    if (failed(formKernels(getOperation(), PairTarget())))
+      signalPassFailure();
+  }
+};
+
+// main(x…) -> y becomes main(x…) -> (y, dy/dx…), where y is a float scalar and every float argument gets a gradient.
+struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AutodiffPass)
+  StringRef getArgument() const override { return "ember-autodiff"; }
+  StringRef getDescription() const override { return "appends the gradients of the first result to a function's results"; }
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    Operation *terminator = function.getBody().front().getTerminator();
+    Value output = terminator->getOperand(0);
+    auto type = cast<RankedTensorType>(output.getType());
+    if (type.getRank() != 0 || !isa<FloatType>(type.getElementType())) {
+      function.emitError("autodiff: the first result is ") << type << ", expected a float tensor of rank 0";
+      return signalPassFailure();
+    }
+    OpBuilder builder(terminator);
+    GradientRequest request;
+    request.outputs = {output};
+    request.cotangents = {ir::fullLike(builder, function.getLoc(), type, 1)};
+    for (Value argument : function.getArguments())
+      if (isa<FloatType>(getElementTypeOrSelf(argument.getType())))
+        request.inputs.push_back(argument);
+    auto everywhere = [](Value) { return true; };
+    request.flowsThrough = everywhere;
+    SmallVector<Value> gradients = buildGradients(builder, request);
+    SmallVector<Value> results(terminator->getOperands());
+    for (auto [input, gradient] : llvm::zip_equal(request.inputs, gradients))
+      results.push_back(gradient ? gradient : ir::fullLike(builder, function.getLoc(), cast<RankedTensorType>(input.getType()), 0));
+    terminator->setOperands(results);
+    function.setType(builder.getFunctionType(function.getArgumentTypes(), llvm::to_vector(ValueRange(results).getTypes())));
+  }
+};
+
+} // namespace
+
+void registerPasses() {
+  PassRegistration<FormKernelsPass>();
+  PassRegistration<AutodiffPass>();
+}
+
+} // namespace ember::passes

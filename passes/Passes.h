@@ -1,0 +1,9 @@
+// The passes by name, for ember-opt and pipelines.
+#pragma once
+
+namespace ember::passes {
+
+/// Registers --ember-autodiff and --ember-form-kernels.
+void registerPasses();
+
+} // namespace ember::passes

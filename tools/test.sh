@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Builds ember and runs its tests.
+#   tools/test.sh           everything that must pass, in at most 15 minutes on two cores
+#   tools/test.sh --long    the same under AddressSanitizer and UndefinedBehaviorSanitizer as well
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="/usr/lib/llvm-22/bin:$PATH"
+
+long=0
+for argument in "$@"; do
+  case "$argument" in
+  --long) long=1 ;;
+  *)
+    echo "tools/test.sh: unknown option '$argument', expected --long or nothing" >&2
+    exit 1
+    ;;
+  esac
+done
+
+tools/setup.sh
+
+run_preset() {
+  cmake --preset "$1" >/dev/null
+  cmake --build "$2" -j 2
+  ctest --test-dir "$2" -j 2 --output-on-failure --no-tests=error >"$2/ctest.log" 2>&1 || {
+    tail -200 "$2/ctest.log"
+    echo "0 passed, 1 failed"
+    exit 1
+  }
+  tail -5 "$2/ctest.log"
+}
+
+tools/checks/format.sh
+tools/checks/layout.sh
+run_preset release build
+
+# A test that vanishes is a failure: the numbers may only grow.
+cases=$(ctest --test-dir build -N | grep -cE 'Test +#' || true)
+files=$(find tests -name '*.mlir' | wc -l)
+gtests=$((cases - 1)) # one ctest entry runs all of lit
+read -r least_gtests least_files <tests/COUNTS
+echo "GoogleTest cases: $gtests (at least $least_gtests), lit files: $files (at least $least_files)"
+if [ "$gtests" -lt "$least_gtests" ] || [ "$files" -lt "$least_files" ]; then
+  echo "fewer tests ran than tests/COUNTS says" >&2
+  exit 1
+fi
+if [ "$long" -eq 1 ]; then
+  run_preset asan build-asan
+fi
+echo "$((gtests + files)) passed, 0 failed"
