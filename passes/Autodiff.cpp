@@ -15,7 +15,7 @@ namespace {
 class Path {
 public:
   Path(const GradientRequest &request) : request(request) {
-    stops.insert(request.inputs.begin(), request.inputs.end());
+    wanted.insert(request.inputs.begin(), request.inputs.end());
     for (Value output : request.outputs)
       walk(output);
   }
@@ -33,10 +33,8 @@ private:
         finish(op);
         continue;
       }
-      if (stops.contains(value)) {
+      if (wanted.contains(value)) // others may stand further up
         active.insert(value);
-        continue;
-      }
       if (!op || !isa<DifferentiableOp>(op) || !request.flowsThrough(value) || !seen.insert(op).second)
         continue;
       work.push_back({value, true});
@@ -53,7 +51,7 @@ private:
   }
 
   const GradientRequest &request;
-  llvm::DenseSet<Value> stops, active;
+  llvm::DenseSet<Value> wanted, active;
   llvm::DenseSet<Operation *> seen;
 };
 

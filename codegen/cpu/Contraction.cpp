@@ -258,10 +258,9 @@ private:
     sum = e.roundTo(sum, getElementTypeOrSelf(op->getResult(0).getType()));
     w.beginLanes(nLoop, start, active);
     w.preset(op->getResult(0), point, sum);
-    for (unsigned number = 0; number < group.outputs.size(); ++number) {
-      Value value = group.outputs[number];
-      w.store(w.at(value, point), f.outputBuffer(number), cast<RankedTensorType>(value.getType()), point);
-    }
+    SmallVector<Value> emitted = w.atAll(group.outputs, point);
+    for (unsigned number = 0; number < group.outputs.size(); ++number)
+      w.store(emitted[number], f.outputBuffer(number), cast<RankedTensorType>(group.outputs[number].getType()), point);
     w.clearPresets();
     w.endLanes();
   }

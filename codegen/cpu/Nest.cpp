@@ -294,11 +294,17 @@ private:
   }
 
   void storeOutputs() {
+    SmallVector<Value> rowShaped;
+    for (auto [value, output] : llvm::zip_equal(group.outputs, plan.outputs))
+      if (output.isRowShaped)
+        rowShaped.push_back(value);
+    SmallVector<Value> emitted = w.atAll(rowShaped, rowPoint());
+    unsigned next = 0;
     for (unsigned number = 0; number < group.outputs.size(); ++number) {
       Value value = group.outputs[number];
       auto type = cast<RankedTensorType>(value.getType());
       if (plan.outputs[number].isRowShaped) {
-        w.store(w.at(value, rowPoint()), f.outputBuffer(number), type, rowPoint());
+        w.store(emitted[next++], f.outputBuffer(number), type, rowPoint());
         continue;
       }
       SmallVector<Run> inner;

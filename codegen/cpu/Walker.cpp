@@ -255,6 +255,17 @@ Value Walker::at(Value value, ArrayRef<Expr> point) {
   return result;
 }
 
+SmallVector<Value> Walker::atAll(ValueRange values, ArrayRef<Expr> point) {
+  if (depth == 0)
+    memo.clear();
+  ++depth; // one memo for all
+  SmallVector<Value> results;
+  for (Value value : values)
+    results.push_back(at(value, point));
+  --depth;
+  return results;
+}
+
 Value Walker::operandAt(Operation *op, unsigned operand, ArrayRef<Expr> loops, Value *insideOut) {
   Access access = cast<IndexedOp>(op).access(operand, loops, e.space);
   SmallVector<Cond> guards;

@@ -28,6 +28,8 @@ public:
   /// The value at a point, in the compute type of its dtype, rounded to it: a vector where it depends on the lane variable,
   /// else a scalar.
   mlir::Value at(mlir::Value value, llvm::ArrayRef<ir::Expr> point);
+  /// Several values at one point, all read before any is stored: a result may stand in an operand's memory.
+  llvm::SmallVector<mlir::Value> atAll(mlir::ValueRange values, llvm::ArrayRef<ir::Expr> point);
   /// The operand of a hero at its access; what is not inside is 0. `inside` gets the condition, null when always inside.
   mlir::Value operandAt(mlir::Operation *op, unsigned operand, llvm::ArrayRef<ir::Expr> loops, mlir::Value *inside = nullptr);
   void store(mlir::Value value, mlir::Value buffer, mlir::RankedTensorType type, llvm::ArrayRef<ir::Expr> point);

@@ -30,7 +30,7 @@ std::vector<NodeRef> Recorder::gradients(ArrayRef<NodeRef> outputs, ArrayRef<Nod
     request.cotangents.push_back(valueOf(cotangent));
   for (const NodeRef &input : inputs)
     request.inputs.push_back(valueOf(input));
-  auto flowsThrough = [&](Value value) { return tracked.contains(value); };
+  auto flowsThrough = [&](Value value) { return tracked.contains(value) && !leafSlots.contains(value); };
   SmallVector<Operation *> visited;
   auto visit = [&](Operation *op, ArrayRef<bool> needs) {
     SmallVector<Value> reads;
