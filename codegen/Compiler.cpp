@@ -8,10 +8,10 @@
 #include "ir/interpret/Interpreter.h"
 #include "ir/ops/Kernel.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "passes/FormKernels.h"
 #include <cstring>
 #include <mutex>
@@ -164,8 +164,8 @@ public:
     RunFault result;
     int64_t *times = wantsTiming() ? spent.data() : nullptr;
     ++runs;
-    if (ember_rt_run_timed(&table->program, processPool(), values, arguments.data(), results.data(), memory, room, nullptr, &fault,
-                           times) != 0) {
+    if (ember_rt_run_timed(&table->program, processPool(), values, arguments.data(), results.data(), memory, room, nullptr,
+                           &fault, times) != 0) {
       result.happened = true;
       result.value = fault.value;
       result.bound = fault.bound;
@@ -225,9 +225,7 @@ private:
   OwningOpRef<ModuleOp> module;
 };
 
-SmallVector<KernelOp> kernelsOf(func::FuncOp function) {
-  return llvm::to_vector(function.getBody().front().getOps<KernelOp>());
-}
+SmallVector<KernelOp> kernelsOf(func::FuncOp function) { return llvm::to_vector(function.getBody().front().getOps<KernelOp>()); }
 
 } // namespace
 

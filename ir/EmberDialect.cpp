@@ -63,8 +63,7 @@ Attribute DimsAttr::parse(AsmParser &parser, Type) {
     names.push_back(*size);
     return success();
   };
-  if (parser.parseLess() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne) ||
-      parser.parseGreater())
+  if (parser.parseLess() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne) || parser.parseGreater())
     return {};
   return parser.getChecked<DimsAttr>(parser.getCurrentLocation(), parser.getContext(), names);
 }

@@ -194,8 +194,8 @@ private:
       operands.push_back(made.count(input) ? made.lookup(input) : input);
     SmallVector<Type> types = llvm::to_vector(ValueRange(outputs).getTypes());
     Verdict verdict = target.consider(ops, outputs);
-    auto kernel = KernelOp::create(builder, group.ops.front()->getLoc(), types, labelOf(group.ops), operands, builder.getStringAttr(verdict.generator),
-                                   DenseI64ArrayAttr());
+    auto kernel = KernelOp::create(builder, group.ops.front()->getLoc(), types, labelOf(group.ops), operands,
+                                   builder.getStringAttr(verdict.generator), DenseI64ArrayAttr());
     Block *body = builder.createBlock(&kernel.getBody());
     IRMapping mapping;
     for (Value input : inputs)

@@ -65,7 +65,8 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
     SmallVector<Value> gradients = buildGradients(builder, request);
     SmallVector<Value> results(terminator->getOperands());
     for (auto [input, gradient] : llvm::zip_equal(request.inputs, gradients))
-      results.push_back(gradient ? gradient : ir::fullLike(builder, function.getLoc(), cast<RankedTensorType>(input.getType()), 0));
+      results.push_back(gradient ? gradient
+                                 : ir::fullLike(builder, function.getLoc(), cast<RankedTensorType>(input.getType()), 0));
     terminator->setOperands(results);
     function.setType(builder.getFunctionType(function.getArgumentTypes(), llvm::to_vector(ValueRange(results).getTypes())));
   }

@@ -160,7 +160,8 @@ private:
       }
       own->offset = best >= 0 ? best : end;
       plan.peakBytes = std::max(plan.peakBytes, own->offset + own->bytes);
-      placed.insert(std::upper_bound(placed.begin(), placed.end(), own, [](auto *a, auto *b) { return a->offset < b->offset; }), own);
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), own, [](auto *a, auto *b) { return a->offset < b->offset; }),
+                    own);
     }
   }
 

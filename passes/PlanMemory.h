@@ -12,8 +12,8 @@ namespace ember::passes {
 struct Place {
   enum class Kind { Arena, Argument, Result };
   Kind kind = Kind::Arena;
-  unsigned number = 0;   // Argument, Result
-  ir::SizeExpr offset;   // Arena: bytes
+  unsigned number = 0; // Argument, Result
+  ir::SizeExpr offset; // Arena: bytes
 };
 
 struct MemoryPlan {

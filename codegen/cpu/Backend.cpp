@@ -169,16 +169,15 @@ LoadedCode::LoadedCode(const std::string &object) : engine(std::make_unique<Engi
   if (!jit)
     check(jit.takeError());
   engine->jit = std::move(*jit);
-  auto generator = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
-      engine->jit->getDataLayout().getGlobalPrefix());
+  auto generator = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(engine->jit->getDataLayout().getGlobalPrefix());
   if (!generator)
     check(generator.takeError());
   llvm::orc::JITDylib &library = engine->jit->getMainJITDylib();
   library.addGenerator(std::move(*generator));
   // The runtime is linked with hidden symbols: what kernels call is named here.
   llvm::orc::SymbolMap symbols;
-  symbols[engine->jit->mangleAndIntern("ember_rt_note_fault")] = {
-      llvm::orc::ExecutorAddr::fromPtr(&ember_rt_note_fault), llvm::JITSymbolFlags::Exported};
+  symbols[engine->jit->mangleAndIntern("ember_rt_note_fault")] = {llvm::orc::ExecutorAddr::fromPtr(&ember_rt_note_fault),
+                                                                  llvm::JITSymbolFlags::Exported};
   check(library.define(llvm::orc::absoluteSymbols(std::move(symbols))));
   check(engine->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "kernels")));
 }

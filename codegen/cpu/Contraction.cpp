@@ -246,7 +246,8 @@ private:
         if (!known || *known >= static_cast<int64_t>(e.lanes))
           e.branch(isWhole, [&] { finishVector(start, e.add(line, offset), {}); });
         if (!known || *known % e.lanes != 0) {
-          Value isPart = arith::AndIOp::create(e.builder, e.loc, e.less(remaining, e.constant(e.lanes)), e.less(e.constant(0), remaining));
+          Value isPart =
+              arith::AndIOp::create(e.builder, e.loc, e.less(remaining, e.constant(e.lanes)), e.less(e.constant(0), remaining));
           e.branch(isPart, [&] { finishVector(start, e.add(line, offset), lanesBelow(start)); });
         }
       });

@@ -81,11 +81,11 @@ Value Emitter::fromStorage(Value stored, Type element) {
     Type wide = withElement(stored.getType(), builder.getI32Type());
     Value bits = arith::ExtUIOp::create(builder, loc, wide, stored);
     Value shift = arith::ConstantOp::create(builder, loc, cast<TypedAttr>([&]() -> Attribute {
-      auto sixteen = builder.getI32IntegerAttr(16);
-      if (auto vector = dyn_cast<VectorType>(wide))
-        return DenseElementsAttr::get(vector, Attribute(sixteen));
-      return sixteen;
-    }()));
+                                              auto sixteen = builder.getI32IntegerAttr(16);
+                                              if (auto vector = dyn_cast<VectorType>(wide))
+                                                return DenseElementsAttr::get(vector, Attribute(sixteen));
+                                              return sixteen;
+                                            }()));
     return arith::BitcastOp::create(builder, loc, type, arith::ShLIOp::create(builder, loc, bits, shift));
   }
   if (element.isF16())
@@ -118,7 +118,8 @@ Value Emitter::roundTo(Value value, Type element) {
   }
   if (!element.isBF16())
     return value;
-  Value bits = arith::TruncIOp::create(builder, loc, withElement(value.getType(), builder.getIntegerType(16)), bf16Bits(*this, value));
+  Value bits =
+      arith::TruncIOp::create(builder, loc, withElement(value.getType(), builder.getIntegerType(16)), bf16Bits(*this, value));
   return fromStorage(bits, element);
 }
 
@@ -128,7 +129,8 @@ Value Emitter::toStorage(Value value, Type element) {
   if (element.isF16())
     return arith::TruncFOp::create(builder, loc, withElement(value.getType(), element), value);
   if (element.isBF16()) // rounded before: the low bits are zero
-    return arith::TruncIOp::create(builder, loc, withElement(value.getType(), builder.getIntegerType(16)), bf16Bits(*this, value));
+    return arith::TruncIOp::create(builder, loc, withElement(value.getType(), builder.getIntegerType(16)),
+                                   bf16Bits(*this, value));
   return value;
 }
 

@@ -24,7 +24,8 @@ std::vector<std::string> sizeNames(const Group &group) {
 bool loadsIndices(const Group &group) {
   return llvm::any_of(group.ops, [&](Operation *op) {
     auto view = dyn_cast<ir::ViewOp>(op);
-    return view && llvm::any_of(op->getOperands().drop_front(std::min(view.movedOperands(), op->getNumOperands())), [](Value index) {
+    return view &&
+           llvm::any_of(op->getOperands().drop_front(std::min(view.movedOperands(), op->getNumOperands())), [](Value index) {
              Operation *source = index.getDefiningOp();
              return !source || !source->hasTrait<OpTrait::ConstantLike>();
            });

@@ -233,9 +233,7 @@ private:
     return next;
   }
 
-  Value conjunction(Value a, Value b) {
-    return arith::AndIOp::create(e.builder, e.loc, e.broadcast(a), e.broadcast(b));
-  }
+  Value conjunction(Value a, Value b) { return arith::AndIOp::create(e.builder, e.loc, e.broadcast(a), e.broadcast(b)); }
 
   SmallVector<Expr> rowPoint() { return pointOf(space, rows); }
 

@@ -53,7 +53,8 @@ KernelCode Scatter::emit(const Group &group, ModuleOp module, StringRef symbol, 
     copy();
   } else {
     Type number = e.builder.getI64Type();
-    Value from = LLVM::PtrToIntOp::create(e.builder, e.loc, number, source), to = LLVM::PtrToIntOp::create(e.builder, e.loc, number, output);
+    Value from = LLVM::PtrToIntOp::create(e.builder, e.loc, number, source),
+          to = LLVM::PtrToIntOp::create(e.builder, e.loc, number, output);
     e.branch(arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::ne, from, to), copy);
   }
 

@@ -10,12 +10,12 @@ namespace ember::kernel {
 
 /// One compiled function of a kernel and how it is launched over [0, extent).
 struct KernelCode {
-  std::string symbol;             // the function's name in its module, or the runtime's
-  ir::SizeExpr extent;            // units of work
-  int64_t grain = 1;              // ranges are multiples of it
-  double nanosecondsPerUnit = 1;  // an estimate
-  ir::SizeExpr scratchBytes;      // per thread
-  bool canFault = false;          // loads indices that may be out of range
+  std::string symbol;            // the function's name in its module, or the runtime's
+  ir::SizeExpr extent;           // units of work
+  int64_t grain = 1;             // ranges are multiples of it
+  double nanosecondsPerUnit = 1; // an estimate
+  ir::SizeExpr scratchBytes;     // per thread
+  bool canFault = false;         // loads indices that may be out of range
 };
 
 class Generator {

@@ -35,7 +35,7 @@ struct Read {
 struct Trace {
   std::vector<Read> reads;
   std::vector<std::pair<mlir::Operation *, llvm::SmallVector<ir::Expr>>> heroes; // stops there
-  unsigned elements = 0; // scalar ops walked, a measure of work
+  unsigned elements = 0;                                                         // scalar ops walked, a measure of work
 };
 
 /// Follows `value` at `point` through elementwise and view ops of the group down to inputs and heroes (reductions,

@@ -52,8 +52,7 @@ Fields TensorDataset::batch(const std::vector<int64_t> &indices) const {
 DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options)
     : dataset(std::move(dataset)), options(std::move(options)) {
   if (this->options.batch_size < 1)
-    throw Error("batch_size should be a positive integer value, but got batch_size=" +
-                std::to_string(this->options.batch_size));
+    throw Error("batch_size should be a positive integer value, but got batch_size=" + std::to_string(this->options.batch_size));
   if (this->options.num_workers < 0)
     throw Error("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.");
   if (this->options.num_workers > 0 && this->options.prefetch_factor < 1)

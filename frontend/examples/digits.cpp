@@ -12,9 +12,9 @@ namespace nn = ember::nn;
 constexpr int64_t kTrainImages = 1437, kImages = 1797, kEpochs = 20, kBatch = 32;
 
 static nn::Sequential makeModel() {
-  return nn::Sequential(nn::Conv2d(1, 16, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(16), nn::ReLU(),
-                        nn::MaxPool2d(2), nn::Conv2d(16, 32, 3, nn::Conv2dOptions{.padding = 1}), nn::ReLU(),
-                        nn::MaxPool2d(2), nn::Flatten(), nn::Dropout(0.25), nn::Linear(128, 10));
+  return nn::Sequential(nn::Conv2d(1, 16, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(16), nn::ReLU(), nn::MaxPool2d(2),
+                        nn::Conv2d(16, 32, 3, nn::Conv2dOptions{.padding = 1}), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(),
+                        nn::Dropout(0.25), nn::Linear(128, 10));
 }
 
 // The file holds one row an image: 64 pixels of 0…16, then the label.
@@ -49,8 +49,8 @@ static void train(nn::Sequential &model, const Digits &digits) {
     }
     float shown = loss.item<float>();
     schedule.step();
-    std::printf("\repoch %2lld/%lld  loss %.4f  %.0f us a step ", static_cast<long long>(epoch),
-                static_cast<long long>(kEpochs), shown, secondsSince(start) / loader.size() * 1e6);
+    std::printf("\repoch %2lld/%lld  loss %.4f  %.0f us a step ", static_cast<long long>(epoch), static_cast<long long>(kEpochs),
+                shown, secondsSince(start) / loader.size() * 1e6);
     std::fflush(stdout);
   }
   std::printf("\n");

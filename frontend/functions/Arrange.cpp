@@ -13,7 +13,8 @@ using namespace ember::functions;
 namespace ember {
 
 static std::string dtypeWord(ScalarType dtype) {
-  constexpr const char *words[] = {"double", "float", "c10::BFloat16", "c10::Half", "long int", "int", "short int", "signed char", "unsigned char", "bool"};
+  constexpr const char *words[] = {"double", "float",     "c10::BFloat16", "c10::Half",     "long int",
+                                   "int",    "short int", "signed char",   "unsigned char", "bool"};
   return words[static_cast<int>(dtype)];
 }
 
@@ -21,19 +22,21 @@ static std::string dtypeWord(ScalarType dtype) {
 Tensor matmul(const Tensor &a, const Tensor &b, Here where) {
   Entry entry(where);
   if (a.dim() == 0 || b.dim() == 0)
-    throw Error("both arguments to matmul need to be at least 1D, but they are " + std::to_string(a.dim()) + "D and " + std::to_string(b.dim()) + "D");
+    throw Error("both arguments to matmul need to be at least 1D, but they are " + std::to_string(a.dim()) + "D and " +
+                std::to_string(b.dim()) + "D");
   if (a.dtype() != b.dtype())
     throw Error("expected m1 and m2 to have the same dtype, but got: " + dtypeWord(a.dtype()) + " != " + dtypeWord(b.dtype()));
   if (!a.is_floating_point())
     throw Error("matmul: expected tensors of a floating dtype, found " + dtype_name(a.dtype()));
   if (a.dim() == 1 && b.dim() == 1 && a.size(0) != b.size(0))
-    throw Error("inconsistent tensor size, expected tensor [" + std::to_string(a.size(0)) + "] and src [" + std::to_string(b.size(0)) +
-                "] to have the same number of elements, but got " + std::to_string(a.size(0)) + " and " + std::to_string(b.size(0)) + " elements respectively");
+    throw Error("inconsistent tensor size, expected tensor [" + std::to_string(a.size(0)) + "] and src [" +
+                std::to_string(b.size(0)) + "] to have the same number of elements, but got " + std::to_string(a.size(0)) +
+                " and " + std::to_string(b.size(0)) + " elements respectively");
   Tensor left = a.dim() == 1 ? a.unsqueeze(0, where) : a, right = b.dim() == 1 ? b.unsqueeze(1, where) : b;
   int64_t m = left.size(-2), k = left.size(-1), rows = right.size(-2), n = right.size(-1);
   if (k != rows)
-    throw Error("mat1 and mat2 shapes cannot be multiplied (" + std::to_string(m) + "x" + std::to_string(k) + " and " + std::to_string(rows) + "x" +
-                std::to_string(n) + ")");
+    throw Error("mat1 and mat2 shapes cannot be multiplied (" + std::to_string(m) + "x" + std::to_string(k) + " and " +
+                std::to_string(rows) + "x" + std::to_string(n) + ")");
   Shape leftBatch = left.sizes(), rightBatch = right.sizes();
   leftBatch.resize(leftBatch.size() - 2);
   rightBatch.resize(rightBatch.size() - 2);
@@ -60,11 +63,13 @@ Tensor cat(const std::vector<Tensor> &tensors, int64_t dim, Here where) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     Shape own = tensors[i].sizes();
     if (own.size() != shape.size())
-      throw Error("Tensors must have same number of dimensions: got " + std::to_string(shape.size()) + " and " + std::to_string(own.size()));
+      throw Error("Tensors must have same number of dimensions: got " + std::to_string(shape.size()) + " and " +
+                  std::to_string(own.size()));
     for (size_t d = 0; d < own.size(); ++d)
       if (static_cast<int64_t>(d) != dim && own[d] != shape[d])
-        throw Error("Sizes of tensors must match except in dimension " + std::to_string(dim) + ". Expected size " + std::to_string(shape[d]) +
-                    " but got size " + std::to_string(own[d]) + " for tensor number " + std::to_string(i) + " in the list.");
+        throw Error("Sizes of tensors must match except in dimension " + std::to_string(dim) + ". Expected size " +
+                    std::to_string(shape[d]) + " but got size " + std::to_string(own[d]) + " for tensor number " +
+                    std::to_string(i) + " in the list.");
     shape[dim] += own[dim];
     dtype = promoteTypes(dtype, tensors[i].dtype());
   }
@@ -112,7 +117,8 @@ Tensor index_select(const Tensor &input, int64_t dim, const Tensor &index, Here 
   Entry entry(where);
   if (index.dim() > 1)
     throw Error("index_select(): Index is supposed to be a vector");
-  return made(entry.recorder.emit<TakeOp>(record::read(input), indexValue(index), wrapDim(dim, input.dim())), "IndexSelectBackward0");
+  return made(entry.recorder.emit<TakeOp>(record::read(input), indexValue(index), wrapDim(dim, input.dim())),
+              "IndexSelectBackward0");
 }
 
 Tensor scatter_add(const Tensor &base, int64_t dim, const Tensor &index, const Tensor &updates, Here where) {
@@ -122,7 +128,8 @@ Tensor scatter_add(const Tensor &base, int64_t dim, const Tensor &index, const T
     throw Error("Expected index " + shapeText(index.sizes()) + " to have the shape of src " + shapeText(updates.sizes()) +
                 " and the rank of self " + shapeText(base.sizes()));
   Value own = record::read(base);
-  return made(entry.recorder.emit<ScatterAddOp>(own.getType(), own, indexValue(index), value(updates, base.dtype()), dim), "ScatterAddBackward0");
+  return made(entry.recorder.emit<ScatterAddOp>(own.getType(), own, indexValue(index), value(updates, base.dtype()), dim),
+              "ScatterAddBackward0");
 }
 
 } // namespace ember

@@ -101,8 +101,8 @@ Shape broadcastShapes(const Shape &a, const Shape &b) {
   for (size_t i = 0; i < rank; ++i) {
     int64_t left = i + a.size() < rank ? 1 : a[i + a.size() - rank], right = i + b.size() < rank ? 1 : b[i + b.size() - rank];
     if (left != right && left != 1 && right != 1)
-      throw Error("The size of tensor a (" + std::to_string(left) + ") must match the size of tensor b (" + std::to_string(right) +
-                  ") at non-singleton dimension " + std::to_string(i));
+      throw Error("The size of tensor a (" + std::to_string(left) + ") must match the size of tensor b (" +
+                  std::to_string(right) + ") at non-singleton dimension " + std::to_string(i));
     shape[i] = left == 1 ? right : left;
   }
   return shape;

@@ -24,15 +24,20 @@ Tensor operator+(const Operand &a, const Operand &b) { return binary<AddOp>(a, b
 Tensor operator-(const Operand &a, const Operand &b) {
   if (a.tensor.defined() && b.tensor.defined() && a.tensor.dtype() == kBool && b.tensor.dtype() == kBool) {
     CallSite site(a.where);
-    throw Error("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
+    throw Error("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+                "instead.");
   }
   return binary<SubOp>(a, b, a.tensor.defined() ? "SubBackward0" : "RsubBackward1");
 }
 Tensor operator*(const Operand &a, const Operand &b) { return binary<MulOp>(a, b, "MulBackward0"); }
 Tensor operator/(const Operand &a, const Operand &b) { return binary<DivOp>(a, b, "DivBackward0", true); }
 Tensor Tensor::div(const Operand &other) const { return *this / other; }
-Tensor maximum(const Tensor &a, const Tensor &b, Here where) { return binary<MaximumOp>(Operand(a, where), Operand(b, where), "MaximumBackward0"); }
-Tensor minimum(const Tensor &a, const Tensor &b, Here where) { return binary<MinimumOp>(Operand(a, where), Operand(b, where), "MinimumBackward0"); }
+Tensor maximum(const Tensor &a, const Tensor &b, Here where) {
+  return binary<MaximumOp>(Operand(a, where), Operand(b, where), "MaximumBackward0");
+}
+Tensor minimum(const Tensor &a, const Tensor &b, Here where) {
+  return binary<MinimumOp>(Operand(a, where), Operand(b, where), "MinimumBackward0");
+}
 
 Tensor Tensor::pow(const Operand &exponent) const {
   if (!exponent.tensor.defined() && exponent.number == 2)
@@ -72,7 +77,7 @@ template <typename Op> static Tensor unary(const Tensor &input, Here where, cons
   return made(entry.recorder.emit<Op>(value(input, dtype)), function);
 }
 
-#define EMBER_UNARY(NAME, OP, FUNCTION, NEEDS_FLOAT)                                                                   \
+#define EMBER_UNARY(NAME, OP, FUNCTION, NEEDS_FLOAT)                                                                             \
   Tensor Tensor::NAME(Here where) const { return unary<OP>(*this, where, FUNCTION, NEEDS_FLOAT); }
 EMBER_UNARY(neg, NegOp, "NegBackward0", false)
 EMBER_UNARY(abs, AbsOp, "AbsBackward0", false)
@@ -117,8 +122,11 @@ template <typename Op> static void inPlace(Tensor &target, const Operand &other,
   if (needsFloat && !is_floating(result))
     result = kFloat32;
   if (is_floating(result) && !is_floating(dtype))
-    throw Error("result type " + std::string(result == kFloat64 ? "Double" : "Float") + " can't be cast to the desired output type " +
-                (dtype == kInt64 ? "Long" : dtype == kBool ? "Bool" : "Int"));
+    throw Error("result type " + std::string(result == kFloat64 ? "Double" : "Float") +
+                " can't be cast to the desired output type " +
+                (dtype == kInt64  ? "Long"
+                 : dtype == kBool ? "Bool"
+                                  : "Int"));
   Shape shape = broadcastShapes(target.sizes(), shapeOf(other));
   if (shape != target.sizes())
     throw Error("output with shape " + shapeText(target.sizes()) + " doesn't match the broadcast shape " + shapeText(shape));

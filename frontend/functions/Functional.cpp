@@ -52,12 +52,13 @@ Tensor log_softmax(const Tensor &input, int64_t dim, Here where) {
 Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias, Here where) {
   Entry entry(where);
   if (input.dtype() != weight.dtype())
-    throw Error("mat1 and mat2 must have the same dtype, but got " + dtype_name(input.dtype()) + " and " + dtype_name(weight.dtype()));
+    throw Error("mat1 and mat2 must have the same dtype, but got " + dtype_name(input.dtype()) + " and " +
+                dtype_name(weight.dtype()));
   int64_t in = weight.size(1);
   int64_t last = input.dim() == 0 ? 1 : input.size(-1), rows = input.numel() / std::max<int64_t>(last, 1);
   if (last != in)
-    throw Error("mat1 and mat2 shapes cannot be multiplied (" + std::to_string(rows) + "x" + std::to_string(last) + " and " + std::to_string(in) + "x" +
-                std::to_string(weight.size(0)) + ")");
+    throw Error("mat1 and mat2 shapes cannot be multiplied (" + std::to_string(rows) + "x" + std::to_string(last) + " and " +
+                std::to_string(in) + "x" + std::to_string(weight.size(0)) + ")");
   Tensor flat = input.dim() == 2 ? input : input.reshape({rows, in}, where);
   Tensor result = matmul(flat, weight.t(where), where);
   if (bias.defined())
@@ -79,7 +80,8 @@ Tensor conv2d(const Tensor &input, const Tensor &weight, const Tensor &bias, Sha
                 shapeText(input.sizes()) + " to have " + std::to_string(weight.size(1) * groups) + " channels, but got " +
                 std::to_string(input.size(1)) + " channels instead");
   if (input.dtype() != weight.dtype())
-    throw Error("Input type (" + dtype_name(input.dtype()) + ") and weight type (" + dtype_name(weight.dtype()) + ") should be the same");
+    throw Error("Input type (" + dtype_name(input.dtype()) + ") and weight type (" + dtype_name(weight.dtype()) +
+                ") should be the same");
   for (int d = 0; d < 2; ++d) {
     int64_t padded = input.size(2 + d) + 2 * padding[d], span = dilation[d] * (weight.size(2 + d) - 1) + 1;
     if (stride[d] < 1)
@@ -89,8 +91,8 @@ Tensor conv2d(const Tensor &input, const Tensor &weight, const Tensor &bias, Sha
                   std::to_string(input.size(3) + 2 * padding[1]) + "). Kernel size: (" + std::to_string(weight.size(2)) + " x " +
                   std::to_string(weight.size(3)) + "). Kernel size can't be greater than actual input size");
   }
-  Value out = entry.recorder.emit<Conv2dOp>(record::read(weight), record::read(input), ArrayRef<int64_t>(stride), ArrayRef<int64_t>(padding),
-                                            ArrayRef<int64_t>(dilation), groups);
+  Value out = entry.recorder.emit<Conv2dOp>(record::read(weight), record::read(input), ArrayRef<int64_t>(stride),
+                                            ArrayRef<int64_t>(padding), ArrayRef<int64_t>(dilation), groups);
   Tensor result = made(out, "ConvolutionBackward0");
   if (!bias.defined())
     return result;
@@ -104,10 +106,12 @@ static void checkPool(const Tensor &input, const Shape &kernel, const Shape &str
     if (kernel[d] < 1 || stride[d] < 1)
       throw Error("kernel size and stride should be greater than zero");
     if (padding[d] < 0 || 2 * padding[d] > kernel[d])
-      throw Error("pad should be at most half of effective kernel size, but got pad=" + std::to_string(padding[d]) + ", kernel_size=" + std::to_string(kernel[d]));
+      throw Error("pad should be at most half of effective kernel size, but got pad=" + std::to_string(padding[d]) +
+                  ", kernel_size=" + std::to_string(kernel[d]));
     if (kernel[d] > input.size(2 + d) + 2 * padding[d])
-      throw Error("Given input size: (" + std::to_string(input.size(1)) + "x" + std::to_string(input.size(2)) + "x" + std::to_string(input.size(3)) +
-                  "). Calculated output size is too small: the kernel is (" + std::to_string(kernel[0]) + "x" + std::to_string(kernel[1]) + ")");
+      throw Error("Given input size: (" + std::to_string(input.size(1)) + "x" + std::to_string(input.size(2)) + "x" +
+                  std::to_string(input.size(3)) + "). Calculated output size is too small: the kernel is (" +
+                  std::to_string(kernel[0]) + "x" + std::to_string(kernel[1]) + ")");
   }
 }
 
@@ -116,7 +120,8 @@ Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding
   if (stride.empty())
     stride = kernel;
   checkPool(input, kernel, stride, padding);
-  return made(entry.recorder.emit<MaxPool2dOp>(record::read(input), ArrayRef<int64_t>(kernel), ArrayRef<int64_t>(stride), ArrayRef<int64_t>(padding)),
+  return made(entry.recorder.emit<MaxPool2dOp>(record::read(input), ArrayRef<int64_t>(kernel), ArrayRef<int64_t>(stride),
+                                               ArrayRef<int64_t>(padding)),
               "MaxPool2DWithIndicesBackward0");
 }
 
@@ -125,7 +130,9 @@ Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding
   if (stride.empty())
     stride = kernel;
   checkPool(input, kernel, stride, padding);
-  Tensor sums = made(entry.recorder.emit<WindowSumOp>(record::read(input), ArrayRef<int64_t>(kernel), ArrayRef<int64_t>(stride), ArrayRef<int64_t>(padding)), "");
+  Tensor sums = made(entry.recorder.emit<WindowSumOp>(record::read(input), ArrayRef<int64_t>(kernel), ArrayRef<int64_t>(stride),
+                                                      ArrayRef<int64_t>(padding)),
+                     "");
   return named(sums / Operand(static_cast<double>(kernel[0] * kernel[1]), where), "AvgPool2DBackward0");
 }
 
@@ -140,7 +147,8 @@ Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, 
       axes.push_back(dim);
   shape[1] = channels;
   if (training && count <= 1) {
-    std::string text = "Expected more than 1 value per channel when training, got input size torch.Size(" + shapeText(input.sizes()) + ")";
+    std::string text =
+        "Expected more than 1 value per channel when training, got input size torch.Size(" + shapeText(input.sizes()) + ")";
     throw Error(text);
   }
   Tensor mean = running_mean, variance = running_var;

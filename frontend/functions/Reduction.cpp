@@ -1,7 +1,7 @@
 // Reductions, and what is made of them.
+#include "ir/ops/Reduction.h"
 #include "functions/Build.h"
 #include "ir/ops/Comparison.h"
-#include "ir/ops/Reduction.h"
 #include "ir/ops/View.h"
 
 #include <algorithm>
@@ -57,7 +57,9 @@ Tensor Tensor::mean(Shape dims, bool keepdim, Here where) const {
   Entry entry(where);
   if (!is_floating_point())
     throw Error("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: " +
-                std::string(dtype() == kInt64 ? "Long" : dtype() == kBool ? "Bool" : "Int"));
+                std::string(dtype() == kInt64  ? "Long"
+                            : dtype() == kBool ? "Bool"
+                                               : "Int"));
   Tensor total = sum(dims, keepdim, where);
   Tensor result = total / Operand(static_cast<double>(countOf(*this, axesOf(*this, dims))), where);
   record::nodeOf(result)->function = dims.empty() ? "MeanBackward0" : "MeanBackward1";
@@ -69,13 +71,15 @@ Tensor Tensor::amax(Shape dims, bool keepdim, Here where) const {
   Entry entry(where);
   SmallVector<int64_t> axes = axesOf(*this, dims);
   if (countOf(*this, axes) == 0)
-    throw Error("amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+    throw Error("amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+                "argument.");
   return made(keepDims(entry.recorder.emit<MaxOp>(record::read(*this), axes), *this, axes, keepdim), "AmaxBackward0");
 }
 Tensor Tensor::max(Here where) const {
   CallSite site(where);
   if (numel() == 0)
-    throw Error("max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+    throw Error("max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+                "argument.");
   Tensor result = amax({}, false, where);
   record::nodeOf(result)->function = "MaxBackward1";
   return result;

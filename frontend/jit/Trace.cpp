@@ -50,13 +50,14 @@ TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples) {
 std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here where) const {
   functions::Entry entry(where);
   if (inputs.size() != impl->inputShapes.size())
-    throw Error("traced module: expected " + std::to_string(impl->inputShapes.size()) + " inputs, found " + std::to_string(inputs.size()));
+    throw Error("traced module: expected " + std::to_string(impl->inputShapes.size()) + " inputs, found " +
+                std::to_string(inputs.size()));
   std::vector<void *> arguments, results;
   std::vector<std::shared_ptr<record::Buffer>> alive;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].sizes() != impl->inputShapes[i] || inputs[i].dtype() != impl->inputTypes[i])
-      throw Error("traced module: input " + std::to_string(i) + " is " + describe(inputs[i].sizes(), inputs[i].dtype()) + ", expected " +
-                  describe(impl->inputShapes[i], impl->inputTypes[i]));
+      throw Error("traced module: input " + std::to_string(i) + " is " + describe(inputs[i].sizes(), inputs[i].dtype()) +
+                  ", expected " + describe(impl->inputShapes[i], impl->inputTypes[i]));
     alive.push_back(record::contents(inputs[i]));
   }
   for (size_t i = inputs.size(); i < impl->captured.arguments.size(); ++i)
@@ -70,7 +71,8 @@ std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here wh
   }
   RunFault fault = impl->executable->run(arguments, results, {});
   if (fault.happened)
-    throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " + std::to_string(fault.bound));
+    throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
+                std::to_string(fault.bound));
   return outputs;
 }
 

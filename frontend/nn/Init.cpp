@@ -1,5 +1,5 @@
-#include "ember/error.h"
 #include "ember/nn/init.h"
+#include "ember/error.h"
 
 #include <cmath>
 

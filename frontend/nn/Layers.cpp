@@ -1,20 +1,16 @@
+#include "ember/nn/layers.h"
 #include "ember/error.h"
 #include "ember/functional.h"
 #include "ember/nn/init.h"
-#include "ember/nn/layers.h"
 
 #include <cmath>
 
 namespace ember::nn {
 
-static std::string pairText(Pair pair) {
-  return "(" + std::to_string(pair.height) + ", " + std::to_string(pair.width) + ")";
-}
+static std::string pairText(Pair pair) { return "(" + std::to_string(pair.height) + ", " + std::to_string(pair.width) + ")"; }
 
 // As PyTorch prints what may be one number or two.
-static std::string shortPairText(Pair pair) {
-  return pair.height == pair.width ? std::to_string(pair.height) : pairText(pair);
-}
+static std::string shortPairText(Pair pair) { return pair.height == pair.width ? std::to_string(pair.height) : pairText(pair); }
 
 static std::string numberText(double value) {
   char text[32];
@@ -63,8 +59,8 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_si
   Tensor values = empty({out_channels, perGroup, kernel_size.height, kernel_size.width}, options.dtype);
   weight = register_parameter("weight", init::kaiming_uniform_(values, std::sqrt(5.0)));
   if (options.bias)
-    bias = register_parameter(
-        "bias", uniformBias(out_channels, perGroup * kernel_size.height * kernel_size.width, options.dtype));
+    bias =
+        register_parameter("bias", uniformBias(out_channels, perGroup * kernel_size.height * kernel_size.width, options.dtype));
 }
 
 Tensor Conv2dImpl::forward(const Tensor &input) {
@@ -74,8 +70,8 @@ Tensor Conv2dImpl::forward(const Tensor &input) {
 }
 
 std::string Conv2dImpl::extra_repr() const {
-  std::string text = std::to_string(inChannels) + ", " + std::to_string(outChannels) +
-                     ", kernel_size=" + pairText(kernelSize) + ", stride=" + pairText(options.stride);
+  std::string text = std::to_string(inChannels) + ", " + std::to_string(outChannels) + ", kernel_size=" + pairText(kernelSize) +
+                     ", stride=" + pairText(options.stride);
   if (options.padding.height != 0 || options.padding.width != 0)
     text += ", padding=" + pairText(options.padding);
   if (options.dilation.height != 1 || options.dilation.width != 1)
@@ -85,8 +81,7 @@ std::string Conv2dImpl::extra_repr() const {
   return text + (options.bias ? "" : ", bias=False");
 }
 
-BatchNorm2dImpl::BatchNorm2dImpl(int64_t num_features, BatchNormOptions options)
-    : numFeatures(num_features), options(options) {
+BatchNorm2dImpl::BatchNorm2dImpl(int64_t num_features, BatchNormOptions options) : numFeatures(num_features), options(options) {
   weight = register_parameter("weight", ones({num_features}, options.dtype));
   bias = register_parameter("bias", zeros({num_features}, options.dtype));
   running_mean = register_buffer("running_mean", zeros({num_features}, options.dtype));
@@ -144,8 +139,7 @@ Tensor AvgPool2dImpl::forward(const Tensor &input) {
                                 {padding.height, padding.width});
 }
 std::string AvgPool2dImpl::extra_repr() const {
-  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(stride) +
-         ", padding=" + shortPairText(padding);
+  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(stride) + ", padding=" + shortPairText(padding);
 }
 
 FlattenImpl::FlattenImpl(int64_t start_dim, int64_t end_dim) : startDim(start_dim), endDim(end_dim) {}

@@ -5,9 +5,12 @@
 namespace ember::optim {
 
 static std::map<std::string, double> defaultsOf(const AdamOptions &options) {
-  return {{"lr", options.lr},           {"beta1", options.beta1},
-          {"beta2", options.beta2},     {"eps", options.eps},
-          {"amsgrad", options.amsgrad}, {"maximize", options.maximize},
+  return {{"lr", options.lr},
+          {"beta1", options.beta1},
+          {"beta2", options.beta2},
+          {"eps", options.eps},
+          {"amsgrad", options.amsgrad},
+          {"maximize", options.maximize},
           {"weight_decay", options.weight_decay}};
 }
 
@@ -23,12 +26,11 @@ static AdamOptions plainOptions(const AdamWOptions &options) {
 
 AdamW::AdamW(std::vector<Tensor> parameters, AdamWOptions options)
     : Adam({ParameterGroup{std::move(parameters), {}}}, plainOptions(options), true) {}
-AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions options)
-    : Adam(std::move(groups), plainOptions(options), true) {}
+AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions options) : Adam(std::move(groups), plainOptions(options), true) {}
 
 // Everything that changes with the step count or the schedule is a runtime scalar, computed here in double as PyTorch does.
-void Adam::update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
-                  std::map<std::string, Tensor> &state, int64_t &steps) {
+void Adam::update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
+                  int64_t &steps) {
   const auto &options = group.options;
   double rate = options.at("lr"), beta1 = options.at("beta1"), beta2 = options.at("beta2");
   double decay = options.at("weight_decay");

@@ -5,8 +5,7 @@
 
 namespace ember::optim {
 
-Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults)
-    : defaults(std::move(defaults)) {
+Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults) : defaults(std::move(defaults)) {
   if (groups.empty() || (groups.size() == 1 && groups.front().parameters.empty()))
     throw Error("optimizer got an empty parameter list");
   for (ParameterGroup &group : groups)
@@ -110,8 +109,8 @@ void Optimizer::load_state_dict(const OptimizerState &saved) {
           continue;
         }
         if (value.sizes() != groups[g].parameters[p].sizes())
-          throw Error("loaded state dict: state '" + name + "' of parameter " +
-                      std::to_string(saved.groups[g].parameters[p]) + " has another shape than the parameter");
+          throw Error("loaded state dict: state '" + name + "' of parameter " + std::to_string(saved.groups[g].parameters[p]) +
+                      " has another shape than the parameter");
         slots[g][p].tensors[name] = value.clone();
       }
     }

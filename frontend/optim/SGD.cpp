@@ -17,8 +17,8 @@ static std::map<std::string, double> defaultsOf(const SGDOptions &options) {
 SGD::SGD(std::vector<Tensor> parameters, SGDOptions options) : SGD({ParameterGroup{std::move(parameters), {}}}, options) {}
 SGD::SGD(std::vector<ParameterGroup> groups, SGDOptions options) : Optimizer(std::move(groups), defaultsOf(options)) {}
 
-void SGD::update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
-                 std::map<std::string, Tensor> &state, int64_t &) {
+void SGD::update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
+                 int64_t &) {
   const auto &options = group.options;
   Tensor direction = options.at("maximize") != 0 ? -gradient : gradient;
   if (double decay = options.at("weight_decay"))

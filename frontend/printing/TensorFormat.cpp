@@ -110,8 +110,8 @@ private:
   }
 
   std::string element(int64_t flat) const {
-    std::string text = tensor.kind == Printable::Kind::Real ? realText(tensor.reals[flat], style.form)
-                                                            : integerText(tensor.integers[flat]);
+    std::string text =
+        tensor.kind == Printable::Kind::Real ? realText(tensor.reals[flat], style.form) : integerText(tensor.integers[flat]);
     if (text.size() < style.width)
       text.insert(0, style.width - text.size(), ' ');
     return text;

@@ -128,7 +128,8 @@ OwningOpRef<ModuleOp> Recorder::outline(ArrayRef<Operation *> ops, ArrayRef<Valu
                                         ArrayRef<bool> donated) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&mlirContext));
   OpBuilder builder(module->getBodyRegion());
-  SmallVector<Type> from = llvm::to_vector(ValueRange(arguments).getTypes()), to = llvm::to_vector(ValueRange(results).getTypes());
+  SmallVector<Type> from = llvm::to_vector(ValueRange(arguments).getTypes()),
+                    to = llvm::to_vector(ValueRange(results).getTypes());
   auto function = func::FuncOp::create(builder, module->getLoc(), "main", builder.getFunctionType(from, to));
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToStart(body);
@@ -182,7 +183,8 @@ void Recorder::run(const Cut &cut, Executable &executable) {
   RunFault fault = executable.run(arguments, results, {});
   ++programsRun;
   if (fault.happened)
-    throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " + std::to_string(fault.bound));
+    throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
+                std::to_string(fault.bound));
   for (auto [result, buffer] : llvm::zip_equal(cut.results, resultBuffers))
     nodes.lookup(result)->buffer = buffer;
 }

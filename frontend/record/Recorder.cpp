@@ -61,7 +61,8 @@ const std::string &modulePath() { return currentPath; }
 
 Buffer::Buffer(size_t bytes) : data(ember_rt_allocate(bytes)), bytes(bytes) {
   if (!data)
-    throw Error("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(ember_rt_live_bytes()) + " in use");
+    throw Error("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(ember_rt_live_bytes()) +
+                " in use");
 }
 Buffer::~Buffer() { ember_rt_free(data); }
 

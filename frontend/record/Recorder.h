@@ -34,8 +34,8 @@ struct Node {
   std::shared_ptr<Buffer> buffer; // null: not computed yet
   std::shared_ptr<GradSlot> leaf; // set: autograd stops here and accumulates
   bool requiresGrad = false;
-  bool tapeFreed = false;         // a backward has gone through it
-  std::string function;           // PyTorch's name of what made it, for printing
+  bool tapeFreed = false; // a backward has gone through it
+  std::string function;   // PyTorch's name of what made it, for printing
   ~Node();
 };
 using NodeRef = std::shared_ptr<Node>;
@@ -79,7 +79,8 @@ public:
                                  llvm::ArrayRef<NodeRef> inputs, bool retainGraph, bool createGraph);
   void backward(const NodeRef &output, const NodeRef &cotangent, bool retainGraph, bool createGraph);
 
-  /// The graph from these values to `outputs` as a module: inputs become arguments in order, what else it reads further arguments.
+  /// The graph from these values to `outputs` as a module: inputs become arguments in order, what else it reads further
+  /// arguments.
   struct Captured {
     mlir::OwningOpRef<mlir::ModuleOp> module;
     std::vector<NodeRef> arguments; // inputs, then memory
@@ -116,9 +117,9 @@ private:
   llvm::DenseMap<mlir::Value, Node *> nodes;
   llvm::DenseMap<mlir::Operation *, NodeRef> leafOwners; // a leaf op keeps its memory
   llvm::DenseMap<mlir::Value, std::shared_ptr<GradSlot>> leafSlots;
-  llvm::DenseSet<mlir::Value> tracked;                   // values that require a gradient
-  llvm::DenseSet<mlir::Value> overwritten;               // contents of storages, before a write
-  llvm::DenseSet<mlir::Operation *> freed;               // a backward has gone through them
+  llvm::DenseSet<mlir::Value> tracked;     // values that require a gradient
+  llvm::DenseSet<mlir::Value> overwritten; // contents of storages, before a write
+  llvm::DenseSet<mlir::Operation *> freed; // a backward has gone through them
   std::unordered_map<std::string, std::shared_ptr<Program>> programs;
   bool stepEnded = false, flushing = false;
   int64_t opsSinceFlush = 0, programsCompiled = 0, programsRun = 0;

@@ -52,7 +52,8 @@ static Value applyStep(Recorder &recorder, Value value, const ViewStep &step) {
   case ViewStep::Kind::Slice: {
     size_t rank = step.sizes.size();
     ArrayRef<int64_t> parameters(step.parameters);
-    return recorder.emit<SliceOp>(type, value, indexConstants(recorder, parameters.take_front(rank)), parameters.drop_front(rank));
+    return recorder.emit<SliceOp>(type, value, indexConstants(recorder, parameters.take_front(rank)),
+                                  parameters.drop_front(rank));
   }
   case ViewStep::Kind::Detach:
     return recorder.emit<DetachOp>(value);

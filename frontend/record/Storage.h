@@ -15,8 +15,8 @@ struct Storage {
 struct ViewStep {
   enum class Kind { Reshape, Transpose, Slice, Expand, Detach };
   Kind kind;
-  Shape sizes;           // of the result
-  Shape parameters;      // Transpose: permutation. Slice: starts, then strides.
+  Shape sizes;      // of the result
+  Shape parameters; // Transpose: permutation. Slice: starts, then strides.
 };
 
 class TensorImpl {

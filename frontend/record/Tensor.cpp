@@ -18,15 +18,16 @@ using namespace ember::record;
 namespace ember {
 
 // Every call from outside: the recorder's lock, and the user's line.
-#define EMBER_ENTER(WHERE)                                                                                             \
-  CallSite callSite(WHERE);                                                                                            \
-  Recorder &recorder = Recorder::get();                                                                                \
+#define EMBER_ENTER(WHERE)                                                                                                       \
+  CallSite callSite(WHERE);                                                                                                      \
+  Recorder &recorder = Recorder::get();                                                                                          \
   std::lock_guard lock(recorder.mutex)
 
 bool is_floating(ScalarType dtype) { return dtype <= kFloat16; }
 
 std::string dtype_name(ScalarType dtype) {
-  constexpr const char *names[] = {"float64", "float32", "bfloat16", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"};
+  constexpr const char *names[] = {"float64", "float32", "bfloat16", "float16", "int64",
+                                   "int32",   "int16",   "int8",     "uint8",   "bool"};
   return std::string("torch.") + names[static_cast<int>(dtype)];
 }
 
@@ -124,9 +125,9 @@ template <typename T> const T *Tensor::data_ptr(Here where) const {
   return static_cast<const T *>(buffer->data);
 }
 
-#define EMBER_INSTANTIATE(T)                                                                                           \
-  template std::vector<T> Tensor::to_vector<T>(Here) const;                                                            \
-  template T Tensor::item<T>(Here) const;                                                                              \
+#define EMBER_INSTANTIATE(T)                                                                                                     \
+  template std::vector<T> Tensor::to_vector<T>(Here) const;                                                                      \
+  template T Tensor::item<T>(Here) const;                                                                                        \
   template const T *Tensor::data_ptr<T>(Here) const;
 EMBER_INSTANTIATE(double)
 EMBER_INSTANTIATE(float)
@@ -167,7 +168,8 @@ Tensor &Tensor::requires_grad_(bool requires_grad, Here where) {
 bool Tensor::requires_grad() const {
   if (!impl)
     return false;
-  bool detached = std::any_of(impl->chain.begin(), impl->chain.end(), [](const ViewStep &step) { return step.kind == ViewStep::Kind::Detach; });
+  bool detached = std::any_of(impl->chain.begin(), impl->chain.end(),
+                              [](const ViewStep &step) { return step.kind == ViewStep::Kind::Detach; });
   return !detached && impl->storage->base->requiresGrad && impl->viewRequiresGrad;
 }
 bool Tensor::is_leaf() const { return !requires_grad() || (impl->chain.empty() && impl->storage->base->leaf != nullptr); }
@@ -228,8 +230,9 @@ void Tensor::set_data(const Tensor &source) {
 }
 
 namespace autograd {
-std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<Tensor> &inputs, const std::vector<Tensor> &grad_outputs,
-                         bool retain_graph, bool create_graph, bool allow_unused, Here where) {
+std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<Tensor> &inputs,
+                         const std::vector<Tensor> &grad_outputs, bool retain_graph, bool create_graph, bool allow_unused,
+                         Here where) {
   EMBER_ENTER(where);
   std::vector<NodeRef> from, seeds, to;
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -249,8 +252,9 @@ std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<T
   std::vector<Tensor> results;
   for (const NodeRef &node : recorder.gradients(from, seeds, to, retain_graph || create_graph, create_graph)) {
     if (!node && !allow_unused)
-      throw Error("One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-                  "the desired behavior.");
+      throw Error(
+          "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
+          "the desired behavior.");
     results.push_back(node ? tensorOf(node) : Tensor());
   }
   return results;
@@ -309,7 +313,8 @@ Tensor Tensor::permute(Shape dims, Here where) const {
   Size own = sizes();
   if (dims.size() != own.size())
     throw Error("permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering "
-                "of dimensions i.e. input.dim() = " + std::to_string(own.size()) + " is not equal to len(dims) = " + std::to_string(dims.size()));
+                "of dimensions i.e. input.dim() = " +
+                std::to_string(own.size()) + " is not equal to len(dims) = " + std::to_string(dims.size()));
   Shape sizes;
   std::vector<bool> seen(own.size());
   for (int64_t &dim : dims) {
@@ -341,7 +346,8 @@ Tensor Tensor::expand(Shape shape, Here where) const {
   CallSite site(where);
   Size own = sizes();
   if (shape.size() < own.size())
-    throw Error("expand: the number of sizes provided (" + std::to_string(shape.size()) + ") must be greater or equal to the number of dimensions in the tensor (" + std::to_string(own.size()) + ")");
+    throw Error("expand: the number of sizes provided (" + std::to_string(shape.size()) +
+                ") must be greater or equal to the number of dimensions in the tensor (" + std::to_string(own.size()) + ")");
   Shape target = shape;
   for (size_t i = 0; i < shape.size(); ++i) {
     int64_t place = static_cast<int64_t>(i + own.size()) - static_cast<int64_t>(shape.size());
@@ -349,8 +355,9 @@ Tensor Tensor::expand(Shape shape, Here where) const {
     if (shape[i] == -1 && place >= 0)
       target[i] = existing;
     else if (existing != 1 && existing != shape[i])
-      throw Error("The expanded size of the tensor (" + std::to_string(shape[i]) + ") must match the existing size (" + std::to_string(existing) +
-                  ") at non-singleton dimension " + std::to_string(i) + ".  Target sizes: " + shapeText(shape) + ".  Tensor sizes: " + shapeText(own));
+      throw Error("The expanded size of the tensor (" + std::to_string(shape[i]) + ") must match the existing size (" +
+                  std::to_string(existing) + ") at non-singleton dimension " + std::to_string(i) +
+                  ".  Target sizes: " + shapeText(shape) + ".  Tensor sizes: " + shapeText(own));
   }
   return viewOf(*this, {ViewStep::Kind::Expand, target, {}});
 }
@@ -391,7 +398,8 @@ Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length, Here where) co
   CallSite site(where);
   int64_t size = this->size(dim);
   if (start < 0 || length < 0 || start + length > size)
-    throw Error("start (" + std::to_string(start) + ") + length (" + std::to_string(length) + ") exceeds dimension size (" + std::to_string(size) + ").");
+    throw Error("start (" + std::to_string(start) + ") + length (" + std::to_string(length) + ") exceeds dimension size (" +
+                std::to_string(size) + ").");
   return slice(dim, start, start + length, 1, where);
 }
 Tensor Tensor::select(int64_t dim, int64_t index, Here where) const {
@@ -402,7 +410,8 @@ Tensor Tensor::select(int64_t dim, int64_t index, Here where) const {
   dim = wrapDim(dim, rank);
   int64_t size = this->size(dim);
   if (index < -size || index >= size)
-    throw Error("index " + std::to_string(index) + " is out of bounds for dimension " + std::to_string(dim) + " with size " + std::to_string(size));
+    throw Error("index " + std::to_string(index) + " is out of bounds for dimension " + std::to_string(dim) + " with size " +
+                std::to_string(size));
   index = index < 0 ? index + size : index;
   Size shape = sizes();
   shape.erase(shape.begin() + dim);
@@ -485,7 +494,8 @@ Tensor full(Shape shape, double value, ScalarType dtype) {
   Tensor tensor = empty(std::move(shape), dtype);
   NodeRef node = tensor.impl->storage->base;
   ReferenceTensor one = ReferenceTensor::zeros(RankedTensorType::get({}, node->type.getElementType()));
-  one.set(0, roundTo(node->type.getElementType(), one.isReal() ? Scalar::real(value) : Scalar::integer(static_cast<int64_t>(value))));
+  one.set(
+      0, roundTo(node->type.getElementType(), one.isReal() ? Scalar::real(value) : Scalar::integer(static_cast<int64_t>(value))));
   int64_t width = byteWidth(node->type.getElementType());
   char bytes[8];
   writeBytes(one, bytes);
@@ -495,7 +505,8 @@ Tensor full(Shape shape, double value, ScalarType dtype) {
 }
 Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype) {
   Tensor tensor = empty(std::move(shape), dtype);
-  std::memcpy(tensor.impl->storage->base->buffer->data, bytes, tensor.numel() * ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
+  std::memcpy(tensor.impl->storage->base->buffer->data, bytes,
+              tensor.numel() * ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
   return tensor;
 }
 Tensor arange(int64_t end) {
@@ -508,7 +519,8 @@ Tensor rand(Shape shape, ScalarType dtype) { return Tensor(empty(std::move(shape
 Tensor randn(Shape shape, ScalarType dtype) { return Tensor(empty(std::move(shape), dtype).normal_()); }
 Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype) {
   if (low >= high)
-    throw Error("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) + " >= to=" + std::to_string(high));
+    throw Error("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) +
+                " >= to=" + std::to_string(high));
   Tensor tensor = empty(std::move(shape), dtype);
   void *data = tensor.impl->storage->base->buffer->data;
   default_generator().impl().draw(
@@ -527,7 +539,8 @@ Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows) {
   NoGradGuard noGrad;
   std::shared_ptr<Buffer> source = contents(tensor);
   Shape shape = tensor.sizes();
-  int64_t count = shape[0], width = tensor.numel() / std::max<int64_t>(count, 1) * ember_rt_dtype_size(static_cast<uint32_t>(tensor.dtype()));
+  int64_t count = shape[0],
+          width = tensor.numel() / std::max<int64_t>(count, 1) * ember_rt_dtype_size(static_cast<uint32_t>(tensor.dtype()));
   shape[0] = static_cast<int64_t>(rows.size());
   Tensor result = empty(shape, tensor.dtype());
   auto *to = static_cast<char *>(result.impl->storage->base->buffer->data);

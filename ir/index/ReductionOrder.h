@@ -10,7 +10,7 @@ namespace ember::ir {
 /// run of adjacent reduced dimensions; leading reduced dimensions continue the same chains; then one tree (p with p + P/2, …).
 struct ReductionOrder {
   int64_t partials; // a power of two
-  unsigned lastRun;  // how many of the last reduced loops are adjacent dimensions of the operand
+  unsigned lastRun; // how many of the last reduced loops are adjacent dimensions of the operand
 };
 
 /// 64 partials where the operand's last dimension is reduced (they fill vector lanes), 1 where it is not (lanes run along the

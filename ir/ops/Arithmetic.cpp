@@ -11,9 +11,7 @@ using namespace mlir;
 
 namespace ember::ir {
 
-static bool isUnsigned(Operation *op) {
-  return getElementTypeOrSelf(op->getResult(0).getType()).isUnsignedInteger();
-}
+static bool isUnsigned(Operation *op) { return getElementTypeOrSelf(op->getResult(0).getType()).isUnsignedInteger(); }
 static uint64_t bits(Scalar value) { return static_cast<uint64_t>(value.integer()); }
 
 // d (x + y) = dx + dy.
@@ -32,8 +30,7 @@ Scalar AddOp::evaluateScalar(ArrayRef<Scalar> args) {
 
 // d (x - y) = dx - dy.
 SmallVector<Value> SubOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
-  return {needs[0] ? cotangents[0] : Value(),
-          needs[1] ? NegOp::create(builder, getLoc(), cotangents[0]).getResult() : Value()};
+  return {needs[0] ? cotangents[0] : Value(), needs[1] ? NegOp::create(builder, getLoc(), cotangents[0]).getResult() : Value()};
 }
 void SubOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 Value SubOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {

@@ -9,9 +9,7 @@ using namespace mlir;
 
 namespace ember::ir {
 
-static bool sameShape(Type a, Type b) {
-  return dimSizes(cast<RankedTensorType>(a)) == dimSizes(cast<RankedTensorType>(b));
-}
+static bool sameShape(Type a, Type b) { return dimSizes(cast<RankedTensorType>(a)) == dimSizes(cast<RankedTensorType>(b)); }
 static Type elementOf(Value value) { return getElementTypeOrSelf(value.getType()); }
 
 void CompareOp::build(OpBuilder &builder, OperationState &state, StringRef predicate, Value lhs, Value rhs) {

@@ -26,8 +26,8 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
     SizeExpr left = dim + a.size() >= rank ? a[dim + a.size() - rank] : SizeExpr(1);
     SizeExpr right = dim + b.size() >= rank ? b[dim + b.size() - rank] : SizeExpr(1);
     if (left != right && left != SizeExpr(1) && right != SizeExpr(1))
-      return emitOptionalError(loc, "matmul: batch dimensions ", left.str(), " and ", right.str(),
-                               " do not fit (lhs is ", lhs, ", rhs is ", rhs, ")");
+      return emitOptionalError(loc, "matmul: batch dimensions ", left.str(), " and ", right.str(), " do not fit (lhs is ", lhs,
+                               ", rhs is ", rhs, ")");
     sizes.push_back(left == SizeExpr(1) ? right : left);
   }
   sizes.push_back(a[a.size() - 2]);

@@ -38,8 +38,8 @@ struct Geometry {
   LogicalResult verify(Operation *op) const;
 
   // Every product of one multiplication: visit(output position, input position, weight position), in rising order.
-  template <typename Visit> void forEach(const ReferenceTensor &w, const ReferenceTensor &in, const ReferenceTensor &out,
-                                         Visit visit) const;
+  template <typename Visit>
+  void forEach(const ReferenceTensor &w, const ReferenceTensor &in, const ReferenceTensor &out, Visit visit) const;
 };
 
 LogicalResult Geometry::verify(Operation *op) const {
@@ -50,8 +50,8 @@ LogicalResult Geometry::verify(Operation *op) const {
   if (stride[0] < 1 || stride[1] < 1 || dilation[0] < 1 || dilation[1] < 1 || padding[0] < 0 || padding[1] < 0 || groups < 1)
     return op->emitOpError("expected strides, dilations and groups of at least 1 and paddings of at least 0");
   if (dimSize(weight, 1) * SizeExpr(groups) != dimSize(input, 1))
-    return op->emitOpError("the weight is for ") << (dimSize(weight, 1) * SizeExpr(groups)).str()
-                                                 << " input channels, the input has " << dimSize(input, 1).str();
+    return op->emitOpError("the weight is for ")
+           << (dimSize(weight, 1) * SizeExpr(groups)).str() << " input channels, the input has " << dimSize(input, 1).str();
   if (dimSize(weight, 0) != dimSize(output, 1) || !dimSize(weight, 0).dividedBy(SizeExpr(groups)))
     return op->emitOpError("the weight is for ") << dimSize(weight, 0).str() << " output channels, the output has "
                                                  << dimSize(output, 1).str() << " in " << groups << " groups";
@@ -78,8 +78,13 @@ void Geometry::forEach(const ReferenceTensor &w, const ReferenceTensor &in, cons
 }
 
 template <typename Op> Geometry geometryOf(Op op, Value weight, Value input, Value output) {
-  return {typeOf(weight),   typeOf(input),      typeOf(output), op.getStride(),
-          op.getPadding(), op.getDilation(), static_cast<int64_t>(op.getGroups())};
+  return {typeOf(weight),
+          typeOf(input),
+          typeOf(output),
+          op.getStride(),
+          op.getPadding(),
+          op.getDilation(),
+          static_cast<int64_t>(op.getGroups())};
 }
 Geometry geometryOf(Conv2dOp op) { return geometryOf(op, op.getWeight(), op.getInput(), op.getResult()); }
 Geometry geometryOf(Conv2dInputGradOp op) { return geometryOf(op, op.getWeight(), op.getResult(), op.getCotangent()); }
@@ -91,17 +96,20 @@ Geometry geometryOf(Conv2dWeightGradOp op) { return geometryOf(op, op.getResult(
 
 LogicalResult Conv2dOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                          SmallVectorImpl<Type> &results) {
-  auto weight = cast<RankedTensorType>(adaptor.getWeight().getType()), input = cast<RankedTensorType>(adaptor.getInput().getType());
+  auto weight = cast<RankedTensorType>(adaptor.getWeight().getType()),
+       input = cast<RankedTensorType>(adaptor.getInput().getType());
   if (weight.getRank() != 4 || input.getRank() != 4)
     return emitOptionalError(loc, "conv2d: expected operands of rank 4 (weight is ", weight, ", input is ", input, ")");
   SmallVector<SizeExpr> sizes{dimSize(input, 0), dimSize(weight, 0)};
   for (unsigned d = 0; d < 2; ++d) {
     std::optional<int64_t> size = dimSize(input, 2 + d).constant(), kernel = dimSize(weight, 2 + d).constant();
     if (!size || !kernel)
-      return emitOptionalError(loc, "conv2d: expected heights and widths known when the program is recorded (input is ", input, ")");
+      return emitOptionalError(loc, "conv2d: expected heights and widths known when the program is recorded (input is ", input,
+                               ")");
     int64_t padded = *size + 2 * adaptor.getPadding()[d], span = adaptor.getDilation()[d] * (*kernel - 1) + 1;
     if (span > padded)
-      return emitOptionalError(loc, "conv2d: dimension ", 2 + d, ": the kernel spans ", span, " but the padded input has ", padded);
+      return emitOptionalError(loc, "conv2d: dimension ", 2 + d, ": the kernel spans ", span, " but the padded input has ",
+                               padded);
     sizes.push_back(SizeExpr((padded - span) / adaptor.getStride()[d] + 1));
   }
   results.push_back(tensorOf(sizes, input.getElementType()));
@@ -179,8 +187,8 @@ SmallVector<Value> Conv2dInputGradOp::buildVjp(OpBuilder &builder, ValueRange co
     gradients[0] = Conv2dWeightGradOp::create(builder, getLoc(), getWeight().getType(), getCotangent(), cotangents[0],
                                               getStride(), getPadding(), getDilation(), getGroups());
   if (needs[1])
-    gradients[1] = Conv2dOp::create(builder, getLoc(), getWeight(), cotangents[0], getStride(), getPadding(), getDilation(),
-                                    getGroups());
+    gradients[1] =
+        Conv2dOp::create(builder, getLoc(), getWeight(), cotangents[0], getStride(), getPadding(), getDilation(), getGroups());
   return gradients;
 }
 void Conv2dInputGradOp::vjpReads(ArrayRef<bool> needs, SmallVectorImpl<Value> &reads) {
@@ -213,11 +221,11 @@ Access Conv2dWeightGradOp::access(unsigned operand, ArrayRef<Expr> l, Space &spa
 SmallVector<Value> Conv2dWeightGradOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(2);
   if (needs[0])
-    gradients[0] = Conv2dOp::create(builder, getLoc(), cotangents[0], getInput(), getStride(), getPadding(), getDilation(),
-                                    getGroups());
+    gradients[0] =
+        Conv2dOp::create(builder, getLoc(), cotangents[0], getInput(), getStride(), getPadding(), getDilation(), getGroups());
   if (needs[1])
-    gradients[1] = Conv2dInputGradOp::create(builder, getLoc(), getInput().getType(), cotangents[0], getCotangent(),
-                                             getStride(), getPadding(), getDilation(), getGroups());
+    gradients[1] = Conv2dInputGradOp::create(builder, getLoc(), getInput().getType(), cotangents[0], getCotangent(), getStride(),
+                                             getPadding(), getDilation(), getGroups());
   return gradients;
 }
 void Conv2dWeightGradOp::vjpReads(ArrayRef<bool> needs, SmallVectorImpl<Value> &reads) {

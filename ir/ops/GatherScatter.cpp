@@ -63,8 +63,8 @@ std::optional<int64_t> position(const ReferenceTensor &whole, const ReferenceTen
   return whole.flatten(target);
 }
 
-LogicalResult evaluateGathering(Operation *op, ArrayRef<const ReferenceTensor *> operands, ReferenceTensor &result,
-                                int64_t axis, bool byTake) {
+LogicalResult evaluateGathering(Operation *op, ArrayRef<const ReferenceTensor *> operands, ReferenceTensor &result, int64_t axis,
+                                bool byTake) {
   for (int64_t flat = 0; flat < result.size(); ++flat) {
     auto source = position(*operands[0], *operands[1], result, flat, axis, byTake);
     if (!source)
@@ -74,8 +74,8 @@ LogicalResult evaluateGathering(Operation *op, ArrayRef<const ReferenceTensor *>
   return success();
 }
 
-LogicalResult evaluateScattering(Operation *op, ArrayRef<const ReferenceTensor *> operands, ReferenceTensor &result,
-                                 int64_t axis, bool byTake, bool adds) {
+LogicalResult evaluateScattering(Operation *op, ArrayRef<const ReferenceTensor *> operands, ReferenceTensor &result, int64_t axis,
+                                 bool byTake, bool adds) {
   result = *operands[0];
   for (int64_t flat = 0; flat < operands[2]->size(); ++flat) {
     auto target = position(result, *operands[1], *operands[2], flat, axis, byTake);
@@ -123,7 +123,8 @@ LogicalResult TakeOp::evaluate(ArrayRef<const ReferenceTensor *> operands, Mutab
 
 LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                          SmallVectorImpl<Type> &results) {
-  auto input = cast<RankedTensorType>(adaptor.getInput().getType()), indices = cast<RankedTensorType>(adaptor.getIndices().getType());
+  auto input = cast<RankedTensorType>(adaptor.getInput().getType()),
+       indices = cast<RankedTensorType>(adaptor.getIndices().getType());
   Location place = loc.value_or(UnknownLoc::get(input.getContext()));
   auto error = [&] { return mlir::emitError(place); };
   if (failed(verifyGathered(error, "gather", input, indices, adaptor.getAxis())))

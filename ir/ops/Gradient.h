@@ -14,8 +14,8 @@ mlir::Value fullLike(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedT
 mlir::Value sumTo(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::RankedTensorType type);
 
 /// A reduction's result broadcast back over the reduced axes.
-mlir::Value expandReduced(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value reduced,
-                          llvm::ArrayRef<int64_t> axes, mlir::RankedTensorType type);
+mlir::Value expandReduced(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value reduced, llvm::ArrayRef<int64_t> axes,
+                          mlir::RankedTensorType type);
 
 /// `condition ? value : 0`.
 mlir::Value zeroUnless(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value condition, mlir::Value value);

@@ -127,8 +127,8 @@ SmallVector<Value> MaxPool2dOp::buildVjp(OpBuilder &builder, ValueRange cotangen
   Location loc = getLoc();
   Value position = positions(builder, loc, typeOf(getInput()));
   Value indices = MaxPool2dIndicesOp::create(builder, loc, getInput(), position, getKernel(), getStride(), getPadding());
-  return {MaxPool2dGradOp::create(builder, loc, getInput().getType(), cotangents[0], indices, position, getKernel(),
-                                  getStride(), getPadding())};
+  return {MaxPool2dGradOp::create(builder, loc, getInput().getType(), cotangents[0], indices, position, getKernel(), getStride(),
+                                  getPadding())};
 }
 void MaxPool2dOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getInput()); }
 LogicalResult MaxPool2dOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
@@ -252,7 +252,8 @@ SmallVector<Value> WindowSumOp::combine(OpBuilder &builder, Location loc, ValueR
   return {arith::AddFOp::create(builder, loc, left[0], right[0])};
 }
 SmallVector<Value> WindowSumOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {
-  return {WindowSumGradOp::create(builder, getLoc(), getInput().getType(), cotangents[0], getKernel(), getStride(), getPadding())};
+  return {
+      WindowSumGradOp::create(builder, getLoc(), getInput().getType(), cotangents[0], getKernel(), getStride(), getPadding())};
 }
 void WindowSumOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 LogicalResult WindowSumOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {

@@ -14,8 +14,8 @@ namespace ember::ir {
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-static LogicalResult inferReduced(std::optional<Location> loc, StringRef name, RankedTensorType type,
-                                  ArrayRef<int64_t> axes, Type dtype, SmallVectorImpl<Type> &results) {
+static LogicalResult inferReduced(std::optional<Location> loc, StringRef name, RankedTensorType type, ArrayRef<int64_t> axes,
+                                  Type dtype, SmallVectorImpl<Type> &results) {
   for (auto [i, axis] : llvm::enumerate(axes))
     if (axis < 0 || axis >= type.getRank() || (i > 0 && axes[i - 1] >= axis))
       return emitOptionalError(loc, name, ": expected rising axes below the rank ", type.getRank());
@@ -176,9 +176,7 @@ LogicalResult ArgmaxOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
   return inferReduced(loc, "argmax", type, adaptor.getAxes(), IntegerType::get(context, 64), results);
 }
 SmallVector<SizeExpr> ArgmaxOp::reducedSizes() { return sizesOfAxes(typeOf(getInput()), getAxes()); }
-Access ArgmaxOp::access(unsigned, ArrayRef<Expr> loops, Space &) {
-  return reductionAccess(typeOf(getInput()), getAxes(), loops);
-}
+Access ArgmaxOp::access(unsigned, ArrayRef<Expr> loops, Space &) { return reductionAccess(typeOf(getInput()), getAxes(), loops); }
 SmallVector<Type> ArgmaxOp::accumulatorTypes() {
   return {accumulatorOf(typeOf(getInput()).getElementType()), IntegerType::get(getContext(), 64)};
 }

@@ -46,9 +46,7 @@ struct ScalarEmitter {
       return mlir::arith::CmpFOp::create(builder, loc, mlir::arith::CmpFPredicate::OEQ, a, b);
     return mlir::arith::CmpIOp::create(builder, loc, mlir::arith::CmpIPredicate::eq, a, b);
   }
-  mlir::Value isNan(mlir::Value a) {
-    return mlir::arith::CmpFOp::create(builder, loc, mlir::arith::CmpFPredicate::UNO, a, a);
-  }
+  mlir::Value isNan(mlir::Value a) { return mlir::arith::CmpFOp::create(builder, loc, mlir::arith::CmpFPredicate::UNO, a, a); }
   mlir::Value select(mlir::Value condition, mlir::Value yes, mlir::Value no) {
     return mlir::arith::SelectOp::create(builder, loc, condition, yes, no);
   }

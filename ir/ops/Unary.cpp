@@ -17,8 +17,8 @@ struct Rule {
   OpBuilder &builder;
   Location loc;
   RankedTensorType type;
-  template <typename Op> Rule(Op op, OpBuilder &builder)
-      : builder(builder), loc(op.getLoc()), type(cast<RankedTensorType>(op.getType())) {}
+  template <typename Op>
+  Rule(Op op, OpBuilder &builder) : builder(builder), loc(op.getLoc()), type(cast<RankedTensorType>(op.getType())) {}
   Value full(double value) { return fullLike(builder, loc, type, value); }
   Value mul(Value a, Value b) { return MulOp::create(builder, loc, a, b); }
   Value div(Value a, Value b) { return DivOp::create(builder, loc, a, b); }
@@ -27,21 +27,19 @@ struct Rule {
   Value neg(Value a) { return NegOp::create(builder, loc, a); }
 };
 
-#define EMBER_VJP_READS_INPUT(OP)                                                                                      \
+#define EMBER_VJP_READS_INPUT(OP)                                                                                                \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getInput()); }
-#define EMBER_VJP_READS_RESULT(OP)                                                                                     \
+#define EMBER_VJP_READS_RESULT(OP)                                                                                               \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getResult()); }
-#define EMBER_NO_SLOPE(OP)                                                                                             \
-  SmallVector<Value> OP::buildVjp(OpBuilder &, ValueRange, ArrayRef<bool>) { return {Value()}; }                       \
+#define EMBER_NO_SLOPE(OP)                                                                                                       \
+  SmallVector<Value> OP::buildVjp(OpBuilder &, ValueRange, ArrayRef<bool>) { return {Value()}; }                                 \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
-#define EMBER_MEANING(OP, MATH_OP, EXPRESSION, COST)                                                                   \
-  Value OP::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {                                            \
-    return MATH_OP::create(builder, loc, args[0]);                                                                     \
-  }                                                                                                                    \
-  Scalar OP::evaluateScalar(ArrayRef<Scalar> args) {                                                                   \
-    double x = args[0].real();                                                                                         \
-    return Scalar::real(EXPRESSION);                                                                                   \
-  }                                                                                                                    \
+#define EMBER_MEANING(OP, MATH_OP, EXPRESSION, COST)                                                                             \
+  Value OP::emitScalar(OpBuilder &builder, Location loc, ValueRange args) { return MATH_OP::create(builder, loc, args[0]); }     \
+  Scalar OP::evaluateScalar(ArrayRef<Scalar> args) {                                                                             \
+    double x = args[0].real();                                                                                                   \
+    return Scalar::real(EXPRESSION);                                                                                             \
+  }                                                                                                                              \
   unsigned OP::cost() { return COST; }
 
 SmallVector<Value> NegOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {

@@ -134,7 +134,8 @@ static LogicalResult verifySlice(Operation *op, RankedTensorType whole, RankedTe
       return op->emitOpError("stride ") << dim << " is " << stride << ", expected at least 1";
     std::optional<int64_t> from = dimSize(whole, dim).constant(), size = dimSize(part, dim).constant();
     if (from && size && *size > 0 && (*size - 1) * stride >= *from)
-      return op->emitOpError("dimension ") << dim << ": " << *size << " elements " << stride << " apart do not fit into " << *from;
+      return op->emitOpError("dimension ") << dim << ": " << *size << " elements " << stride << " apart do not fit into "
+                                           << *from;
   }
   return success();
 }
@@ -232,8 +233,8 @@ LogicalResult PadOp::verify() {
     if (getLow()[i] < 0 || getHigh()[i] < 0)
       return emitOpError("pad: border of dimension ") << i << " is negative";
     if (from[i] + SizeExpr(getLow()[i] + getHigh()[i]) != to[i])
-      return emitOpError("pad: result dimension ") << i << " is " << to[i].str() << ", expected "
-                                                   << (from[i] + SizeExpr(getLow()[i] + getHigh()[i])).str();
+      return emitOpError("pad: result dimension ")
+             << i << " is " << to[i].str() << ", expected " << (from[i] + SizeExpr(getLow()[i] + getHigh()[i])).str();
   }
   return success();
 }
@@ -285,12 +286,12 @@ LogicalResult ConcatOp::verify() {
   for (auto [number, input] : llvm::enumerate(getInputs())) {
     auto sizes = dimSizes(typeOf(input));
     if (typeOf(input).getElementType() != typeOf(getResult()).getElementType() || sizes.size() != result.size())
-      return emitOpError("concat: operand ") << number << " is " << input.getType() << ", expected rank and dtype of "
-                                             << getResult().getType();
+      return emitOpError("concat: operand ")
+             << number << " is " << input.getType() << ", expected rank and dtype of " << getResult().getType();
     for (size_t dim = 0; dim < sizes.size(); ++dim)
       if (dim != axis && sizes[dim] != result[dim])
-        return emitOpError("concat: dimension ") << dim << " of operand " << number << " is " << sizes[dim].str()
-                                                 << ", expected " << result[dim].str();
+        return emitOpError("concat: dimension ")
+               << dim << " of operand " << number << " is " << sizes[dim].str() << ", expected " << result[dim].str();
     total = total + sizes[axis];
   }
   if (total != result[axis])

@@ -13,9 +13,9 @@ struct DtypeName {
   const char *text;
   uint32_t dtype;
 };
-constexpr DtypeName kNames[] = {{"<f8", EMBER_F64}, {"<f4", EMBER_F32}, {"<f2", EMBER_F16}, {"<i8", EMBER_I64},
-                                {"<i4", EMBER_I32}, {"<i2", EMBER_I16}, {"|i1", EMBER_I8},  {"|u1", EMBER_U8},
-                                {"|b1", EMBER_BOOL}};
+constexpr DtypeName kNames[] = {{"<f8", EMBER_F64}, {"<f4", EMBER_F32}, {"<f2", EMBER_F16},
+                                {"<i8", EMBER_I64}, {"<i4", EMBER_I32}, {"<i2", EMBER_I16},
+                                {"|i1", EMBER_I8},  {"|u1", EMBER_U8},  {"|b1", EMBER_BOOL}};
 
 struct Header {
   uint32_t dtype = 0, rank = 0;
@@ -174,21 +174,24 @@ int ember_rt_write_npy(const char *path, uint32_t dtype, uint32_t rank, const in
     if (name.dtype == dtype)
       descr = name.text;
   if (!descr || rank > EMBER_RT_MAX_RANK) {
-    snprintf(error, error_size, "%s: .npy has no %s", path, descr ? "tensors of more than 16 dimensions" : ember_rt_dtype_name(dtype));
+    snprintf(error, error_size, "%s: .npy has no %s", path,
+             descr ? "tensors of more than 16 dimensions" : ember_rt_dtype_name(dtype));
     return -1;
   }
   char header[640];
   int length = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
   size_t bytes = ember_rt_dtype_size(dtype);
   for (uint32_t i = 0; i < rank; ++i) {
-    length += snprintf(header + length, sizeof header - length, "%lld,%s", static_cast<long long>(dims[i]), i + 1 < rank ? " " : "");
+    length +=
+        snprintf(header + length, sizeof header - length, "%lld,%s", static_cast<long long>(dims[i]), i + 1 < rank ? " " : "");
     bytes *= static_cast<size_t>(dims[i]);
   }
   length += snprintf(header + length, sizeof header - length, "), }");
   while ((10 + length + 1) % 64 != 0) // the data starts at a multiple of 64
     header[length++] = ' ';
   header[length++] = '\n';
-  unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<unsigned char>(length), static_cast<unsigned char>(length >> 8)};
+  unsigned char start[10] = {
+      0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<unsigned char>(length), static_cast<unsigned char>(length >> 8)};
   ember_file *file = ember_rt_file_create(path, error, error_size);
   if (!file)
     return -1;

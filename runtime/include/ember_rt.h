@@ -13,7 +13,16 @@ extern "C" {
 #define EMBER_RT_ABI 1u
 
 typedef enum {
-  EMBER_F64, EMBER_F32, EMBER_BF16, EMBER_F16, EMBER_I64, EMBER_I32, EMBER_I16, EMBER_I8, EMBER_U8, EMBER_BOOL /* one byte, 0 or 1 */
+  EMBER_F64,
+  EMBER_F32,
+  EMBER_BF16,
+  EMBER_F16,
+  EMBER_I64,
+  EMBER_I32,
+  EMBER_I16,
+  EMBER_I8,
+  EMBER_U8,
+  EMBER_BOOL /* one byte, 0 or 1 */
 } ember_dtype;
 
 /* Bytes of one element. */
@@ -59,8 +68,8 @@ typedef struct {
   int32_t alias;
 } ember_tensor_desc;
 
-/* A program is data: its launches in order. Values are offsets, extents and dims: constant (static_values), or, with dynamic sizes,
-   filled by resolve. The first size_count values of `resolve`'s input are the sizes by name. */
+/* A program is data: its launches in order. Values are offsets, extents and dims: constant (static_values), or, with dynamic
+   sizes, filled by resolve. The first size_count values of `resolve`'s input are the sizes by name. */
 typedef struct {
   uint32_t abi, argument_count, result_count, launch_count, value_count, size_count;
   const ember_tensor_desc *arguments, *results;
@@ -69,7 +78,7 @@ typedef struct {
   void (*resolve)(const int64_t *sizes, int64_t *values);
   const char *const *size_names;
   uint32_t arena_bytes, scratch_bytes; /* indices of values */
-  uint32_t fault_launches; /* launches before this number can fault; later ones run only when none did */
+  uint32_t fault_launches;             /* launches before this number can fault; later ones run only when none did */
 } ember_program;
 
 /* Threads that run launches: the caller and count - 1 workers. */

@@ -81,7 +81,7 @@ float logOf(float x) {
     m = m - 1.0f;
   }
   float z = m * m, y = 7.0376836292e-2f;
-  constexpr float coefficients[] = {-1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f, 1.4249322787e-1f,
+  constexpr float coefficients[] = {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
                                     -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f};
   for (float coefficient : coefficients)
     y = fmaf(y, m, coefficient);

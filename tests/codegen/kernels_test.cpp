@@ -19,10 +19,12 @@ struct Case {
 
 const Case kCases[] = {
     {"add", R"(func.func @main(%x: tensor<5x7xf32>, %y: tensor<5x7xf32>) -> tensor<5x7xf32> {
-       %0 = ember.add %x, %y : tensor<5x7xf32>  return %0 : tensor<5x7xf32> })", 0},
+       %0 = ember.add %x, %y : tensor<5x7xf32>  return %0 : tensor<5x7xf32> })",
+     0},
     {"bias", R"(func.func @main(%x: tensor<5x37xf32>, %y: tensor<37xf32>) -> tensor<5x37xf32> {
        %b = ember.broadcast %y : tensor<37xf32> -> tensor<5x37xf32>
-       %0 = ember.add %x, %b : tensor<5x37xf32> %1 = ember.relu %0 : tensor<5x37xf32> return %1 : tensor<5x37xf32> })", 0},
+       %0 = ember.add %x, %b : tensor<5x37xf32> %1 = ember.relu %0 : tensor<5x37xf32> return %1 : tensor<5x37xf32> })",
+     0},
     {"softmax", R"(func.func @main(%x: tensor<5x137xf32>) -> tensor<5x137xf32> {
        %m = ember.max %x [1] : tensor<5x137xf32> -> tensor<5xf32>
        %m1 = ember.reshape %m : tensor<5xf32> -> tensor<5x1xf32>
@@ -31,55 +33,75 @@ const Case kCases[] = {
        %s = ember.sum %e [1] : tensor<5x137xf32> -> tensor<5xf32>
        %s1 = ember.reshape %s : tensor<5xf32> -> tensor<5x1xf32>
        %sb = ember.broadcast %s1 : tensor<5x1xf32> -> tensor<5x137xf32>
-       %y = ember.div %e, %sb : tensor<5x137xf32> return %y : tensor<5x137xf32> })", 16},
+       %y = ember.div %e, %sb : tensor<5x137xf32> return %y : tensor<5x137xf32> })",
+     16},
     {"column_sum", R"(func.func @main(%x: tensor<50x37xf32>) -> tensor<37xf32> {
-       %0 = ember.sum %x [0] : tensor<50x37xf32> -> tensor<37xf32> return %0 : tensor<37xf32> })", 60},
+       %0 = ember.sum %x [0] : tensor<50x37xf32> -> tensor<37xf32> return %0 : tensor<37xf32> })",
+     60},
     {"channel_sum", R"(func.func @main(%x: tensor<4x3x5x6xf32>) -> tensor<3xf32> {
-       %0 = ember.sum %x [0, 2, 3] : tensor<4x3x5x6xf32> -> tensor<3xf32> return %0 : tensor<3xf32> })", 100},
+       %0 = ember.sum %x [0, 2, 3] : tensor<4x3x5x6xf32> -> tensor<3xf32> return %0 : tensor<3xf32> })",
+     100},
     {"whole_sum", R"(func.func @main(%x: tensor<4x3x5x6xf32>) -> tensor<f32> {
-       %0 = ember.sum %x [0, 1, 2, 3] : tensor<4x3x5x6xf32> -> tensor<f32> return %0 : tensor<f32> })", 200},
+       %0 = ember.sum %x [0, 1, 2, 3] : tensor<4x3x5x6xf32> -> tensor<f32> return %0 : tensor<f32> })",
+     200},
     {"argmax", R"(func.func @main(%x: tensor<9x70xf32>) -> tensor<9xi64> {
-       %0 = ember.argmax %x [1] : tensor<9x70xf32> -> tensor<9xi64> return %0 : tensor<9xi64> })", 0},
+       %0 = ember.argmax %x [1] : tensor<9x70xf32> -> tensor<9xi64> return %0 : tensor<9xi64> })",
+     0},
     {"transpose", R"(func.func @main(%x: tensor<9x70xf32>) -> tensor<70x9xf32> {
        %0 = ember.transpose %x [1, 0] : tensor<9x70xf32> -> tensor<70x9xf32>
-       %1 = ember.neg %0 : tensor<70x9xf32> return %1 : tensor<70x9xf32> })", 0},
+       %1 = ember.neg %0 : tensor<70x9xf32> return %1 : tensor<70x9xf32> })",
+     0},
     {"pad_concat", R"(func.func @main(%x: tensor<4x5xf32>, %y: tensor<2x8xf32>) -> tensor<6x8xf32> {
        %0 = ember.pad %x low [0, 1] high [0, 2] {value = 2.5 : f64} : tensor<4x5xf32> -> tensor<4x8xf32>
        %1 = ember.concat 0, %0, %y : (tensor<4x8xf32>, tensor<2x8xf32>) -> tensor<6x8xf32>
-       %2 = ember.abs %1 : tensor<6x8xf32> return %2 : tensor<6x8xf32> })", 0},
+       %2 = ember.abs %1 : tensor<6x8xf32> return %2 : tensor<6x8xf32> })",
+     0},
     {"matmul", R"(func.func @main(%x: tensor<13x21xf32>, %y: tensor<21x70xf32>) -> tensor<13x70xf32> {
-       %0 = ember.matmul %x, %y : tensor<13x21xf32>, tensor<21x70xf32> -> tensor<13x70xf32> return %0 : tensor<13x70xf32> })", 40},
+       %0 = ember.matmul %x, %y : tensor<13x21xf32>, tensor<21x70xf32> -> tensor<13x70xf32> return %0 : tensor<13x70xf32> })",
+     40},
     {"linear", R"(func.func @main(%x: tensor<8x21xf32>, %w: tensor<10x21xf32>, %b: tensor<10xf32>) -> tensor<8x10xf32> {
        %t = ember.transpose %w [1, 0] : tensor<10x21xf32> -> tensor<21x10xf32>
        %0 = ember.matmul %x, %t : tensor<8x21xf32>, tensor<21x10xf32> -> tensor<8x10xf32>
        %c = ember.broadcast %b : tensor<10xf32> -> tensor<8x10xf32>
-       %1 = ember.add %0, %c : tensor<8x10xf32> %2 = ember.relu %1 : tensor<8x10xf32> return %2 : tensor<8x10xf32> })", 40},
+       %1 = ember.add %0, %c : tensor<8x10xf32> %2 = ember.relu %1 : tensor<8x10xf32> return %2 : tensor<8x10xf32> })",
+     40},
     {"batched", R"(func.func @main(%x: tensor<2x3x4x5xf64>, %y: tensor<3x5x33xf64>) -> tensor<2x3x4x33xf64> {
-       %0 = ember.matmul %x, %y : tensor<2x3x4x5xf64>, tensor<3x5x33xf64> -> tensor<2x3x4x33xf64> return %0 : tensor<2x3x4x33xf64> })", 40},
+       %0 = ember.matmul %x, %y : tensor<2x3x4x5xf64>, tensor<3x5x33xf64> -> tensor<2x3x4x33xf64> return %0 : tensor<2x3x4x33xf64> })",
+     40},
     {"conv", R"(func.func @main(%w: tensor<8x3x3x3xf32>, %x: tensor<2x3x9x10xf32>) -> tensor<2x8x5x5xf32> {
        %0 = ember.conv2d %w, %x stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<2x3x9x10xf32> -> tensor<2x8x5x5xf32>
-       return %0 : tensor<2x8x5x5xf32> })", 60},
+       return %0 : tensor<2x8x5x5xf32> })",
+     60},
     {"conv_input_grad", R"(func.func @main(%w: tensor<8x3x3x3xf32>, %x: tensor<2x8x5x5xf32>) -> tensor<2x3x9x10xf32> {
        %0 = ember.conv2d_input_grad %w, %x stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<2x8x5x5xf32> -> tensor<2x3x9x10xf32>
-       return %0 : tensor<2x3x9x10xf32> })", 60},
+       return %0 : tensor<2x3x9x10xf32> })",
+     60},
     {"conv_weight_grad", R"(func.func @main(%w: tensor<2x8x5x5xf32>, %x: tensor<2x3x9x10xf32>) -> tensor<8x3x3x3xf32> {
        %0 = ember.conv2d_weight_grad %w, %x stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : tensor<2x8x5x5xf32>, tensor<2x3x9x10xf32> -> tensor<8x3x3x3xf32>
-       return %0 : tensor<8x3x3x3xf32> })", 60},
+       return %0 : tensor<8x3x3x3xf32> })",
+     60},
     {"max_pool", R"(func.func @main(%x: tensor<2x3x8x8xf32>) -> tensor<2x3x4x4xf32> {
-       %0 = ember.max_pool2d %x kernel [3, 3] stride [2, 2] padding [1, 1] : tensor<2x3x8x8xf32> -> tensor<2x3x4x4xf32> return %0 : tensor<2x3x4x4xf32> })", 0},
+       %0 = ember.max_pool2d %x kernel [3, 3] stride [2, 2] padding [1, 1] : tensor<2x3x8x8xf32> -> tensor<2x3x4x4xf32> return %0 : tensor<2x3x4x4xf32> })",
+     0},
     {"window_sum_grad", R"(func.func @main(%x: tensor<2x3x4x4xf32>) -> tensor<2x3x8x8xf32> {
-       %0 = ember.window_sum_grad %x kernel [3, 3] stride [2, 2] padding [1, 1] : tensor<2x3x4x4xf32> -> tensor<2x3x8x8xf32> return %0 : tensor<2x3x8x8xf32> })", 8},
+       %0 = ember.window_sum_grad %x kernel [3, 3] stride [2, 2] padding [1, 1] : tensor<2x3x4x4xf32> -> tensor<2x3x8x8xf32> return %0 : tensor<2x3x8x8xf32> })",
+     8},
     {"bf16", R"(func.func @main(%x: tensor<37xbf16>, %y: tensor<37xbf16>) -> tensor<37xbf16> {
-       %0 = ember.mul %x, %y : tensor<37xbf16> %1 = ember.add %0, %y : tensor<37xbf16> return %1 : tensor<37xbf16> })", 0},
+       %0 = ember.mul %x, %y : tensor<37xbf16> %1 = ember.add %0, %y : tensor<37xbf16> return %1 : tensor<37xbf16> })",
+     0},
     {"f16_cast", R"(func.func @main(%x: tensor<37xf16>) -> tensor<37xf32> {
-       %0 = ember.mul %x, %x : tensor<37xf16> %1 = ember.cast %0 : tensor<37xf16> -> tensor<37xf32> return %1 : tensor<37xf32> })", 0},
+       %0 = ember.mul %x, %x : tensor<37xf16> %1 = ember.cast %0 : tensor<37xf16> -> tensor<37xf32> return %1 : tensor<37xf32> })",
+     0},
     {"compare", R"(func.func @main(%x: tensor<37xf32>, %y: tensor<37xf32>) -> (tensor<37xi1>, tensor<37xf32>) {
        %0 = ember.compare "lt" %x, %y : tensor<37xf32> %1 = ember.select %0, %x, %y : tensor<37xi1>, tensor<37xf32>
-       return %0, %1 : tensor<37xi1>, tensor<37xf32> })", 0},
-    {"dynamic", R"(func.func @main(%x: tensor<?x21xf32, #ember.dims<[B]>>, %w: tensor<21x17xf32>) -> tensor<?x17xf32, #ember.dims<[B]>> {
+       return %0, %1 : tensor<37xi1>, tensor<37xf32> })",
+     0},
+    {"dynamic",
+     R"(func.func @main(%x: tensor<?x21xf32, #ember.dims<[B]>>, %w: tensor<21x17xf32>) -> tensor<?x17xf32, #ember.dims<[B]>> {
        %0 = ember.matmul %x, %w : tensor<?x21xf32, #ember.dims<[B]>>, tensor<21x17xf32> -> tensor<?x17xf32, #ember.dims<[B]>>
        %1 = ember.tanh %0 : tensor<?x17xf32, #ember.dims<[B]>>
-       return %1 : tensor<?x17xf32, #ember.dims<[B]>> })", 64},
+       return %1 : tensor<?x17xf32, #ember.dims<[B]>> })",
+     64},
 };
 
 struct Options {
@@ -142,17 +164,23 @@ TEST_P(Kernels, MatchReferenceAndEachOther) {
   auto expected = interpret(function, values);
   ASSERT_TRUE(succeeded(expected));
   std::vector<std::vector<std::vector<char>>> all;
-  for (Options options : {Options{true, "x86-64-v4"}, Options{true, "x86-64-v3"}, Options{false, "x86-64-v4"}, Options{false, "x86-64-v3"}})
+  for (Options options :
+       {Options{true, "x86-64-v4"}, Options{true, "x86-64-v3"}, Options{false, "x86-64-v4"}, Options{false, "x86-64-v3"}})
     all.push_back(runCompiled(*module, arguments, batch, options));
   for (size_t i = 1; i < all.size(); ++i)
     EXPECT_EQ(all[0], all[i]) << "bits differ between fused and unfused or between vector widths (variant " << i << ")";
   for (size_t r = 0; r < expected->size(); ++r) {
     ReferenceTensor found = referenceOf((*expected)[r].type, all[0][r].data());
     Type element = found.type.getElementType();
-    double unit = element.isF64() ? 0x1p-52 : element.isF32() ? 0x1p-23 : element.isF16() ? 0x1p-10 : element.isBF16() ? 0x1p-7 : 0;
+    double unit = element.isF64()    ? 0x1p-52
+                  : element.isF32()  ? 0x1p-23
+                  : element.isF16()  ? 0x1p-10
+                  : element.isBF16() ? 0x1p-7
+                                     : 0;
     for (int64_t i = 0; i < found.size(); ++i) {
       double want = (*expected)[r].at(i).real(), have = found.at(i).real();
-      ASSERT_LE(std::abs(want - have), GetParam().ulps * unit * std::max(1.0, std::abs(want))) << "result " << r << " element " << i << ": " << have << " expected " << want;
+      ASSERT_LE(std::abs(want - have), GetParam().ulps * unit * std::max(1.0, std::abs(want)))
+          << "result " << r << " element " << i << ": " << have << " expected " << want;
     }
   }
 }

@@ -27,7 +27,8 @@ std::vector<double> golden(const std::string &name) {
   return {};
 }
 
-template <typename MakeOptimizer> std::vector<double> train(ScalarType dtype, bool dropout, MakeOptimizer makeOptimizer, int steps) {
+template <typename MakeOptimizer>
+std::vector<double> train(ScalarType dtype, bool dropout, MakeOptimizer makeOptimizer, int steps) {
   ember::manual_seed(0);
   ember::Tensor rows = ember::load_npy(EMBER_TESTS_DIR "/data/digits.npy");
   ember::Tensor images = rows.narrow(1, 0, 64).to(dtype).div(16).reshape({1797, 1, 8, 8});
@@ -47,7 +48,8 @@ template <typename MakeOptimizer> std::vector<double> train(ScalarType dtype, bo
   model->push_back(nn::GELU());
   model->push_back(nn::Linear(32, 10));
   model->to(dtype);
-  ember::data::DataLoader loader(ember::data::TensorDataset(images, labels), {.batch_size = 32, .shuffle = true, .drop_last = true});
+  ember::data::DataLoader loader(ember::data::TensorDataset(images, labels),
+                                 {.batch_size = 32, .shuffle = true, .drop_last = true});
   auto optimizer = makeOptimizer(model->parameters());
   std::vector<double> losses;
   for (const auto &batch : loader) {
@@ -86,12 +88,16 @@ TEST(Digits, AdamWInDouble) {
 }
 
 TEST(Digits, DropoutInDouble) {
-  auto make = [](auto parameters) { return std::make_unique<ember::optim::SGD>(parameters, ember::optim::SGDOptions{.lr = 0.1}); };
+  auto make = [](auto parameters) {
+    return std::make_unique<ember::optim::SGD>(parameters, ember::optim::SGDOptions{.lr = 0.1});
+  };
   expectClose(train(ember::kFloat64, true, make, 50), "f64_dropout", 1e-9, 1e-9);
 }
 
 TEST(Digits, SgdInSingle) {
-  auto make = [](auto parameters) { return std::make_unique<ember::optim::SGD>(parameters, ember::optim::SGDOptions{.lr = 0.05}); };
+  auto make = [](auto parameters) {
+    return std::make_unique<ember::optim::SGD>(parameters, ember::optim::SGDOptions{.lr = 0.05});
+  };
   expectClose(train(ember::kFloat32, false, make, 50), "f32_sgd", 1e-5, 1e-3);
 }
 
@@ -103,7 +109,9 @@ TEST(Digits, DropoutAndAdamWInSingle) {
 }
 
 TEST(Digits, FewProgramsAndFlatMemory) {
-  auto make = [](auto parameters) { return std::make_unique<ember::optim::SGD>(parameters, ember::optim::SGDOptions{.lr = 0.05}); };
+  auto make = [](auto parameters) {
+    return std::make_unique<ember::optim::SGD>(parameters, ember::optim::SGDOptions{.lr = 0.05});
+  };
   train(ember::kFloat32, false, make, 10);
   auto before = ember::counters();
   train(ember::kFloat32, false, make, 44);

@@ -10,11 +10,12 @@ static cl::SubCommand compileCommand("compile", "compile a graph (text, function
 static cl::SubCommand inspectCommand("inspect", "list the kernels of a graph and the memory it needs");
 static cl::opt<std::string> compileInput(cl::Positional, cl::Required, cl::desc("GRAPH.mlir"), cl::sub(compileCommand));
 static cl::opt<std::string> inspectInput(cl::Positional, cl::Required, cl::desc("GRAPH.mlir"), cl::sub(inspectCommand));
-static cl::opt<std::string> stage("emit", cl::desc("stage to print: graph, kernels, planned, vector, llvm, asm"), cl::init("kernels"),
-                                  cl::sub(compileCommand));
+static cl::opt<std::string> stage("emit", cl::desc("stage to print: graph, kernels, planned, vector, llvm, asm"),
+                                  cl::init("kernels"), cl::sub(compileCommand));
 static cl::opt<std::string> target("target", cl::desc("instruction level: native, x86-64-v3, x86-64-v4"), cl::init("native"),
                                    cl::sub(compileCommand), cl::sub(inspectCommand));
-static cl::opt<bool> unfused("unfused", cl::desc("every op a kernel of its own"), cl::sub(compileCommand), cl::sub(inspectCommand));
+static cl::opt<bool> unfused("unfused", cl::desc("every op a kernel of its own"), cl::sub(compileCommand),
+                             cl::sub(inspectCommand));
 
 static int run() {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);

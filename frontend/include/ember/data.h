@@ -42,7 +42,7 @@ private:
 struct DataLoaderOptions {
   int64_t batch_size = 1;
   bool shuffle = false;
-  int64_t num_workers = 0;     // threads that fetch batches ahead
+  int64_t num_workers = 0; // threads that fetch batches ahead
   bool drop_last = false;
   int64_t prefetch_factor = 2; // batches in flight a worker
   std::optional<Generator> generator;

@@ -24,7 +24,8 @@ Tensor dropout(const Tensor &input, double p = 0.5, bool training = true, Here w
 /// reduction: "mean", "sum" or "none".
 Tensor mse_loss(const Tensor &input, const Tensor &target, const std::string &reduction = "mean", Here where = Here::current());
 /// input (N, C), target int64 (N): labels out of range throw here, before anything is computed.
-Tensor cross_entropy(const Tensor &input, const Tensor &target, const std::string &reduction = "mean", Here where = Here::current());
+Tensor cross_entropy(const Tensor &input, const Tensor &target, const std::string &reduction = "mean",
+                     Here where = Here::current());
 /// Rows of weight (V, D) by index.
 Tensor embedding(const Tensor &indices, const Tensor &weight, Here where = Here::current());
 

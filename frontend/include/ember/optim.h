@@ -11,7 +11,8 @@
 
 namespace ember::optim {
 
-/// Parameters that share hyperparameters. `options` holds "lr", "weight_decay" and what else the optimizer names; flags are 0 or 1.
+/// Parameters that share hyperparameters. `options` holds "lr", "weight_decay" and what else the optimizer names; flags are 0
+/// or 1.
 struct ParameterGroup {
   std::vector<Tensor> parameters;
   std::map<std::string, double> options;
@@ -75,8 +76,8 @@ public:
   SGD(std::vector<ParameterGroup> groups, SGDOptions options);
 
 protected:
-  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
-              std::map<std::string, Tensor> &state, int64_t &steps) override;
+  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
+              int64_t &steps) override;
 };
 
 struct AdamOptions {
@@ -93,8 +94,8 @@ public:
 
 protected:
   Adam(std::vector<ParameterGroup> groups, AdamOptions options, bool decoupled);
-  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
-              std::map<std::string, Tensor> &state, int64_t &steps) override;
+  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
+              int64_t &steps) override;
   bool countsSteps() const override { return true; }
 
 private:

@@ -17,10 +17,10 @@ namespace ember {
 
 /// Element types, numbered as in the runtime.
 enum class ScalarType : uint8_t { Float64, Float32, BFloat16, Float16, Int64, Int32, Int16, Int8, UInt8, Bool };
-inline constexpr ScalarType kFloat64 = ScalarType::Float64, kFloat32 = ScalarType::Float32,
-                            kBFloat16 = ScalarType::BFloat16, kFloat16 = ScalarType::Float16, kInt64 = ScalarType::Int64,
-                            kInt32 = ScalarType::Int32, kInt16 = ScalarType::Int16, kInt8 = ScalarType::Int8,
-                            kUInt8 = ScalarType::UInt8, kBool = ScalarType::Bool;
+inline constexpr ScalarType kFloat64 = ScalarType::Float64, kFloat32 = ScalarType::Float32, kBFloat16 = ScalarType::BFloat16,
+                            kFloat16 = ScalarType::Float16, kInt64 = ScalarType::Int64, kInt32 = ScalarType::Int32,
+                            kInt16 = ScalarType::Int16, kInt8 = ScalarType::Int8, kUInt8 = ScalarType::UInt8,
+                            kBool = ScalarType::Bool;
 bool is_floating(ScalarType dtype);
 /// `torch.float32` and so on.
 std::string dtype_name(ScalarType dtype);
@@ -89,7 +89,8 @@ public:
   bool is_leaf() const;
   Tensor grad() const;
   void set_grad(const Tensor &gradient);
-  void backward(const Tensor &gradient = {}, bool retain_graph = false, bool create_graph = false, Here where = Here::current()) const;
+  void backward(const Tensor &gradient = {}, bool retain_graph = false, bool create_graph = false,
+                Here where = Here::current()) const;
   Tensor detach() const;
   /// Replaces the memory this handle's storage stands for; keeps the autograd identity.
   void set_data(const Tensor &source);
@@ -208,11 +209,10 @@ Tensor rand_like(const Tensor &other);
 Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype);
 template <typename T> Tensor tensor(T value) { return from_bytes(&value, {}, dtype_of<T>()); }
 template <typename T> Tensor tensor(std::initializer_list<T> values) {
-  std::vector<T> list(values);
-  return from_bytes(list.data(), {static_cast<int64_t>(list.size())}, dtype_of<T>());
+  return from_bytes(values.begin(), {static_cast<int64_t>(values.size())}, dtype_of<T>());
 }
 template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<T>> rows) {
-  std::vector<T> list;
+  std::vector<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>> list; // a vector of bools has no bytes
   for (const auto &row : rows) {
     if (row.size() != rows.begin()->size())
       throw Error("expected sequence of length " + std::to_string(rows.begin()->size()) + " at dim 1 (got " +

@@ -77,12 +77,12 @@ private:
 EMBER_MODULE(BatchNorm2d);
 
 /// A layer without state that applies one function, element by element or along a dimension.
-#define EMBER_ACTIVATION(NAME)                                                                                         \
-  class NAME##Impl : public Module {                                                                                   \
-  public:                                                                                                              \
-    Tensor forward(const Tensor &input) override;                                                                      \
-    std::string type_name() const override { return #NAME; }                                                           \
-  };                                                                                                                   \
+#define EMBER_ACTIVATION(NAME)                                                                                                   \
+  class NAME##Impl : public Module {                                                                                             \
+  public:                                                                                                                        \
+    Tensor forward(const Tensor &input) override;                                                                                \
+    std::string type_name() const override { return #NAME; }                                                                     \
+  };                                                                                                                             \
   EMBER_MODULE(NAME)
 
 EMBER_ACTIVATION(ReLU);
@@ -184,8 +184,7 @@ public:
 class Sequential : public ModuleHolder<SequentialImpl> {
 public:
   template <typename... Holders>
-  explicit Sequential(const Holders &...holders)
-      : ModuleHolder<SequentialImpl>(std::make_shared<SequentialImpl>(holders...)) {}
+  explicit Sequential(const Holders &...holders) : ModuleHolder<SequentialImpl>(std::make_shared<SequentialImpl>(holders...)) {}
 };
 
 /// Mean (or sum) of the squared differences; input and target of one shape.

@@ -113,10 +113,10 @@ template <typename Impl> std::ostream &operator<<(std::ostream &stream, const Mo
 }
 
 /// Declares the handle NAME of the module class NAMEImpl.
-#define EMBER_MODULE(NAME)                                                                                             \
-  class NAME : public ::ember::nn::ModuleHolder<NAME##Impl> {                                                          \
-  public:                                                                                                              \
-    using ::ember::nn::ModuleHolder<NAME##Impl>::ModuleHolder;                                                         \
+#define EMBER_MODULE(NAME)                                                                                                       \
+  class NAME : public ::ember::nn::ModuleHolder<NAME##Impl> {                                                                    \
+  public:                                                                                                                        \
+    using ::ember::nn::ModuleHolder<NAME##Impl>::ModuleHolder;                                                                   \
   }
 
 } // namespace ember::nn

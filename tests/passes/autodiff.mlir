@@ -1,0 +1,47 @@
+// RUN: ember-opt %s --ember-autodiff --split-input-file --verify-diagnostics | FileCheck %s
+
+// The product rule; one gradient a float argument.
+// CHECK-LABEL: func.func @product
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %[[Y:.*]]: tensor<4xf32>) -> (tensor<f32>, tensor<4xf32>, tensor<4xf32>)
+// CHECK: %[[SUM:.*]] = ember.sum
+// CHECK: %[[G:.*]] = ember.broadcast
+// CHECK: %[[DX:.*]] = ember.mul %[[G]], %[[Y]]
+// CHECK: %[[DY:.*]] = ember.mul %[[G]], %[[X]]
+// CHECK: return %[[SUM]], %[[DX]], %[[DY]]
+func.func @product(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<f32> {
+  %0 = ember.mul %x, %y : tensor<4xf32>
+  %1 = ember.sum %0 [0] : tensor<4xf32> -> tensor<f32>
+  return %1 : tensor<f32>
+}
+
+// -----
+
+// A value used twice gathers both contributions; an argument that is not used gets zeros.
+// CHECK-LABEL: func.func @twice
+// CHECK: ember.add %{{.*}}, %{{.*}} : tensor<4xf32>
+// CHECK: return %{{.*}}, %{{.*}}, %{{.*}} : tensor<f32>, tensor<4xf32>, tensor<4xf32>
+func.func @twice(%x: tensor<4xf32>, %unused: tensor<4xf32>) -> tensor<f32> {
+  %0 = ember.mul %x, %x : tensor<4xf32>
+  %1 = ember.sum %0 [0] : tensor<4xf32> -> tensor<f32>
+  return %1 : tensor<f32>
+}
+
+// -----
+
+// detach ends the flow.
+// CHECK-LABEL: func.func @detached
+// CHECK-NOT: ember.mul
+// CHECK: return
+func.func @detached(%x: tensor<4xf32>) -> tensor<f32> {
+  %0 = ember.detach %x : tensor<4xf32>
+  %1 = ember.sum %0 [0] : tensor<4xf32> -> tensor<f32>
+  return %1 : tensor<f32>
+}
+
+// -----
+
+// expected-error @below {{autodiff: the first result is 'tensor<4xf32>', expected a float tensor of rank 0}}
+func.func @not_scalar(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = ember.exp %x : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
