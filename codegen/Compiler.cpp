@@ -1,5 +1,6 @@
 #include "codegen/Compiler.h"
 
+#include "codegen/artifact/Tables.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
 #include "codegen/cpu/HostTable.h"
@@ -83,12 +84,7 @@ std::vector<LoadedKernel> compileKernels(ArrayRef<KernelOp> kernels, const cpu::
   std::lock_guard lock(cache.mutex);
   std::vector<std::string> keys;
   std::map<std::string, LoadedKernel> fresh;
-  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(kernels.front()->getContext()));
-  OpBuilder builder(module->getBodyRegion());
-  Type pointer = LLVM::LLVMPointerType::get(builder.getContext()), number = builder.getI64Type();
-  LLVM::LLVMFuncOp::create(builder, module->getLoc(), "ember_rt_note_fault",
-                           LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
-                                                       {pointer, builder.getI32Type(), number, number}));
+  OwningOpRef<ModuleOp> module = newKernelModule(*kernels.front()->getContext());
   for (KernelOp kernel : kernels) {
     keys.push_back(keyOf(kernel, level));
     if (cache.kernels.count(keys.back()) || fresh.count(keys.back())) {
@@ -276,12 +272,7 @@ std::string emitStage(ModuleOp program, const std::string &stage, const CompileO
   passes::MemoryPlan plan = passes::planMemory(function, target);
   if (stage == "planned")
     return printed(*module) + "// arena " + plan.arenaBytes.str() + " bytes, live " + std::to_string(plan.liveBytes) + " bytes\n";
-  OwningOpRef<ModuleOp> code = ModuleOp::create(UnknownLoc::get(module->getContext()));
-  OpBuilder builder(code->getBodyRegion());
-  Type pointer = LLVM::LLVMPointerType::get(builder.getContext()), number = builder.getI64Type();
-  LLVM::LLVMFuncOp::create(builder, code->getLoc(), "ember_rt_note_fault",
-                           LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
-                                                       {pointer, builder.getI32Type(), number, number}));
+  OwningOpRef<ModuleOp> code = newKernelModule(*module->getContext());
   for (auto [i, kernel] : llvm::enumerate(kernelsOf(function))) {
     kernel::Group group = kernel::Group::of(kernel);
     target.generatorFor(group).emit(group, *code, "kernel_" + std::to_string(i), level.lanes);

@@ -105,8 +105,10 @@ static void simplify(llvm::Module &module, llvm::TargetMachine &machine) {
   passes.run(module, modules);
 }
 
-static std::unique_ptr<llvm::Module> translate(ModuleOp module, const Level &level, llvm::LLVMContext &context,
-                                               llvm::TargetMachine &machine) {
+using LevelOfFunction = std::function<Level(llvm::StringRef)>;
+
+static std::unique_ptr<llvm::Module> translate(ModuleOp module, const LevelOfFunction &levelOfFunction,
+                                               llvm::LLVMContext &context, llvm::TargetMachine &machine) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(module, context, "ember");
@@ -116,6 +118,7 @@ static std::unique_ptr<llvm::Module> translate(ModuleOp module, const Level &lev
   translated->setTargetTriple(machine.getTargetTriple());
   for (llvm::Function &function : *translated)
     if (!function.isDeclaration()) {
+      Level level = levelOfFunction(function.getName());
       function.addFnAttr("prefer-vector-width", level.lanes == 16 ? "512" : "256");
       function.addFnAttr("target-cpu", level.cpu);
       function.addFnAttr(llvm::Attribute::NoUnwind);
@@ -124,10 +127,13 @@ static std::unique_ptr<llvm::Module> translate(ModuleOp module, const Level &lev
   return translated;
 }
 
-static std::string emitFile(ModuleOp module, const Level &level, llvm::CodeGenFileType kind) {
+static std::string emitFile(ModuleOp module, const Level &level, const LevelOfFunction &levelOfFunction,
+                            llvm::CodeGenFileType kind, const std::function<void(llvm::Module &)> &decorate = {}) {
   auto machine = machineFor(level);
   llvm::LLVMContext context;
-  auto translated = translate(module, level, context, *machine);
+  auto translated = translate(module, levelOfFunction, context, *machine);
+  if (decorate)
+    decorate(*translated);
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
@@ -137,12 +143,21 @@ static std::string emitFile(ModuleOp module, const Level &level, llvm::CodeGenFi
   return std::string(bytes);
 }
 
+static LevelOfFunction always(const Level &level) {
+  return [level](llvm::StringRef) { return level; };
+}
+
 std::string compileObject(ModuleOp module, const Level &level) {
-  return emitFile(module, level, llvm::CodeGenFileType::ObjectFile);
+  return emitFile(module, level, always(level), llvm::CodeGenFileType::ObjectFile);
+}
+
+std::string compileObject(ModuleOp module, const LevelOfFunction &levelOfFunction,
+                          const std::function<void(llvm::Module &)> &decorate) {
+  return emitFile(module, {"x86-64", 8}, levelOfFunction, llvm::CodeGenFileType::ObjectFile, decorate);
 }
 
 std::string compileAssembly(ModuleOp module, const Level &level) {
-  return emitFile(module, level, llvm::CodeGenFileType::AssemblyFile);
+  return emitFile(module, level, always(level), llvm::CodeGenFileType::AssemblyFile);
 }
 
 std::string llvmText(ModuleOp module, const Level &level) {
@@ -150,7 +165,7 @@ std::string llvmText(ModuleOp module, const Level &level) {
   llvm::LLVMContext context;
   std::string text;
   llvm::raw_string_ostream stream(text);
-  translate(module, level, context, *machine)->print(stream, nullptr);
+  translate(module, always(level), context, *machine)->print(stream, nullptr);
   return text;
 }
 

@@ -3,8 +3,13 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include <functional>
 #include <memory>
 #include <string>
+
+namespace llvm {
+class Module;
+}
 
 namespace ember::cpu {
 
@@ -23,6 +28,9 @@ void lowerToLlvmDialect(mlir::ModuleOp module);
 
 /// Object code of a lowered module, and its assembly text. The same module gives the same bytes.
 std::string compileObject(mlir::ModuleOp module, const Level &level);
+/// The same with functions of several levels, told by their names, and with what `decorate` adds for every x86-64 processor.
+std::string compileObject(mlir::ModuleOp module, const std::function<Level(llvm::StringRef)> &levelOfFunction,
+                          const std::function<void(llvm::Module &)> &decorate);
 std::string compileAssembly(mlir::ModuleOp module, const Level &level);
 std::string llvmText(mlir::ModuleOp module, const Level &level);
 

@@ -1,5 +1,6 @@
 #include "ember/jit.h"
 
+#include "codegen/artifact/Artifact.h"
 #include "functions/Build.h"
 
 using namespace mlir;
@@ -81,6 +82,32 @@ std::string TracedModule::graph() const { return emit("graph"); }
 std::string TracedModule::emit(const std::string &stage) const {
   std::lock_guard lock(record::Recorder::get().mutex);
   return emitStage(*impl->captured.module, stage, CompileOptions::fromEnvironment());
+}
+
+void TracedModule::compile(const std::string &path, std::string name) const {
+  record::Recorder &recorder = record::Recorder::get();
+  std::lock_guard lock(recorder.mutex);
+  ArtifactRequest request;
+  request.program = *impl->captured.module;
+  for (size_t i = 0; i < impl->inputShapes.size(); ++i)
+    request.inputNames.push_back("input" + std::to_string(i));
+  for (size_t i = 0; i < impl->outputShapes.size(); ++i)
+    request.outputNames.push_back("output" + std::to_string(i));
+  std::vector<std::shared_ptr<record::Buffer>> alive;
+  for (size_t i = impl->inputShapes.size(); i < impl->captured.arguments.size(); ++i) {
+    alive.push_back(recorder.materialize(impl->captured.arguments[i]));
+    request.weights.push_back(alive.back()->data);
+  }
+  request.name = name;
+  if (name.empty()) {
+    size_t start = path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/') + 1;
+    request.name = path.substr(start, path.find_last_of('.') > start ? path.find_last_of('.') - start : std::string::npos);
+  }
+  try {
+    writeArtifact(request, path);
+  } catch (const CompileError &error) {
+    throw Error(error.what());
+  }
 }
 
 } // namespace ember::jit

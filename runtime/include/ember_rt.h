@@ -157,6 +157,40 @@ int ember_rt_file_write(ember_file *file, const void *bytes, size_t count);
 /* commit 0 throws the new content away. 0, or -1 with one line in error. */
 int ember_rt_file_close(ember_file *file, int commit, char *error, size_t error_size);
 
+/* A tensor at the C interface: row-major. */
+typedef struct {
+  uint32_t dtype, rank;
+  const int64_t *dims;
+  void *data;
+} ember_tensor;
+
+/* What an artifact holds. The arguments of its program are the inputs, then the weights. dims of a signature are numbers. */
+typedef struct {
+  const char *name;
+  uint32_t dtype, rank;
+  const int64_t *dims;
+} ember_signature;
+typedef struct {
+  uint32_t abi, input_count, output_count, weight_count;
+  const char *name;
+  const ember_program *program_v3, *program_v4; /* for AVX2, for AVX-512 */
+  const ember_signature *inputs, *outputs;
+  const uint64_t *weight_offsets;
+  const void *weights;
+} ember_model_desc;
+
+/* A model ready to run. Each holds its own memory and threads; nothing is global. Runs of one model are serial. */
+typedef struct ember_model ember_model;
+/* threads 0: as many as processors. NULL when out of memory or where the processor has no AVX2. */
+ember_model *ember_rt_model_create(const ember_model_desc *desc, unsigned threads);
+void ember_rt_model_destroy(ember_model *model);
+/* 0, or -1 with one line in ember_rt_model_error. Outputs are the caller's memory, with their dtype and dims filled in. */
+int ember_rt_model_run(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,
+                       uint32_t output_count);
+const char *ember_rt_model_error(const ember_model *model);
+/* The main function of a standalone executable: .npy files in, .npy files out. */
+int ember_rt_main(const ember_model_desc *desc, int argc, char **argv);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,6 +21,9 @@ public:
   std::string graph() const;
   /// The graph at a stage of compilation: graph, kernels, planned, vector, llvm, asm.
   std::string emit(const std::string &stage) const;
+  /// Writes a native artifact that needs neither ember nor LLVM: `.so`, `.a`, `.o` with a C header beside, or, without an ending,
+  /// an executable that takes and gives .npy files. `name` prefixes its functions; default: the file's stem.
+  void compile(const std::string &path, std::string name = "") const;
 
 private:
   std::shared_ptr<Impl> impl;

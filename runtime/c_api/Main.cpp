@@ -1,0 +1,138 @@
+// The main function of standalone executables.
+#include "runtime/include/ember_rt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+namespace {
+
+constexpr uint32_t kMaxTensors = 64;
+
+void printSignature(const char *kind, uint32_t count, const ember_signature *list) {
+  for (uint32_t i = 0; i < count; ++i) {
+    printf("  %s %u  %s: %s[", kind, i, list[i].name, ember_rt_dtype_name(list[i].dtype));
+    for (uint32_t d = 0; d < list[i].rank; ++d)
+      printf(d ? ", %lld" : "%lld", static_cast<long long>(list[i].dims[d]));
+    printf("]\n");
+  }
+}
+
+void printHelp(const ember_model_desc *desc) {
+  printf("usage: %s INPUT.npy… [-o OUTPUT.npy]… [--repeat N] [--num-threads N]\n", desc->name);
+  printSignature("input", desc->input_count, desc->inputs);
+  printSignature("output", desc->output_count, desc->outputs);
+  printf("Outputs go to -o in their order, or to output0.npy, output1.npy, …; --repeat prints the fastest run's time.\n");
+}
+
+int fail(const ember_model_desc *desc, const char *text) {
+  fprintf(stderr, "%s: %s\n", desc->name, text);
+  return 1;
+}
+
+struct Arguments {
+  const char *inputs[kMaxTensors], *outputs[kMaxTensors];
+  uint32_t inputCount = 0, outputCount = 0, threads = 0, repeat = 1;
+};
+
+// Null, or what is wrong.
+const char *parse(int argc, char **argv, Arguments &arguments, char *text, size_t size) {
+  auto number = [&](int &i, uint32_t &out) {
+    char *end = nullptr;
+    long value = i + 1 < argc ? strtol(argv[i + 1], &end, 10) : 0;
+    if (!end || *end || value < 1 || value > 1000000000)
+      return false;
+    out = static_cast<uint32_t>(value);
+    ++i;
+    return true;
+  };
+  for (int i = 1; i < argc; ++i) {
+    bool good = true;
+    if (strcmp(argv[i], "-o") == 0)
+      good = i + 1 < argc && arguments.outputCount < kMaxTensors && (arguments.outputs[arguments.outputCount++] = argv[++i]);
+    else if (strcmp(argv[i], "--repeat") == 0)
+      good = number(i, arguments.repeat);
+    else if (strcmp(argv[i], "--num-threads") == 0)
+      good = number(i, arguments.threads);
+    else if (argv[i][0] == '-') {
+      snprintf(text, size, "unknown option '%s', expected -o, --repeat, --num-threads or --help", argv[i]);
+      return text;
+    } else
+      good = arguments.inputCount < kMaxTensors && (arguments.inputs[arguments.inputCount++] = argv[i]);
+    if (!good) {
+      snprintf(text, size, "option '%s': expected a value after it", argv[i]);
+      return text;
+    }
+  }
+  return nullptr;
+}
+
+double secondsNow() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &arguments) {
+  ember_array arrays[kMaxTensors];
+  ember_tensor inputs[kMaxTensors], outputs[kMaxTensors];
+  char text[512];
+  for (uint32_t i = 0; i < desc->input_count; ++i) {
+    if (ember_rt_read_npy(arguments.inputs[i], &arrays[i], text, sizeof text) != 0)
+      return fail(desc, text);
+    inputs[i] = {arrays[i].dtype, arrays[i].rank, arrays[i].dims, arrays[i].data};
+  }
+  for (uint32_t i = 0; i < desc->output_count; ++i) {
+    size_t bytes = ember_rt_dtype_size(desc->outputs[i].dtype);
+    for (uint32_t d = 0; d < desc->outputs[i].rank; ++d)
+      bytes *= static_cast<size_t>(desc->outputs[i].dims[d]);
+    outputs[i] = {desc->outputs[i].dtype, desc->outputs[i].rank, desc->outputs[i].dims, ember_rt_allocate(bytes)};
+    if (!outputs[i].data)
+      return fail(desc, "out of memory");
+  }
+  double fastest = 1e30;
+  for (uint32_t turn = 0; turn < arguments.repeat; ++turn) {
+    double start = secondsNow();
+    if (ember_rt_model_run(model, inputs, desc->input_count, outputs, desc->output_count) != 0) {
+      fprintf(stderr, "%s\n", ember_rt_model_error(model));
+      return 1;
+    }
+    double spent = secondsNow() - start;
+    fastest = spent < fastest ? spent : fastest;
+  }
+  for (uint32_t i = 0; i < desc->output_count; ++i) {
+    char name[32];
+    snprintf(name, sizeof name, "output%u.npy", i);
+    const char *path = i < arguments.outputCount ? arguments.outputs[i] : name;
+    if (ember_rt_write_npy(path, outputs[i].dtype, outputs[i].rank, outputs[i].dims, outputs[i].data, text, sizeof text) != 0)
+      return fail(desc, text);
+  }
+  if (arguments.repeat > 1)
+    printf("%.1f us\n", fastest * 1e6);
+  return 0;
+}
+
+} // namespace
+
+extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    printHelp(desc);
+    return 0;
+  }
+  Arguments arguments;
+  char text[512];
+  if (const char *fault = parse(argc, argv, arguments, text, sizeof text))
+    return fail(desc, fault);
+  if (arguments.inputCount != desc->input_count) {
+    snprintf(text, sizeof text, "expected %u input files, found %u (--help shows the signature)", desc->input_count,
+             arguments.inputCount);
+    return fail(desc, text);
+  }
+  ember_model *model = ember_rt_model_create(desc, arguments.threads);
+  if (!model)
+    return fail(desc, ember_rt_model_error(nullptr));
+  int status = runAll(desc, model, arguments);
+  ember_rt_model_destroy(model);
+  return status;
+}
