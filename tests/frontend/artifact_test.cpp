@@ -1,0 +1,192 @@
+// Tracing and native artifacts: the same bits as in process, the same bytes anywhere, one line for a mistake.
+#include <ember/ember.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+
+namespace nn = ember::nn;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path;
+  explicit Folder(const char *name) : path(fs::temp_directory_path() / (std::string(name) + std::to_string(getpid()))) {
+    fs::create_directories(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  std::string file(const char *name) const { return (path / name).string(); }
+};
+
+std::string contents(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Outcome {
+  int status;
+  std::string text;
+};
+
+Outcome shell(const std::string &command) {
+  FILE *pipe = popen((command + " 2>&1").c_str(), "r");
+  std::string text;
+  std::array<char, 256> part;
+  while (size_t count = fread(part.data(), 1, part.size(), pipe))
+    text.append(part.data(), count);
+  return {WEXITSTATUS(pclose(pipe)), text};
+}
+
+nn::Sequential makeModel() {
+  ember::manual_seed(0);
+  nn::Sequential model(nn::Conv2d(1, 4, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(4), nn::ReLU(), nn::MaxPool2d(2),
+                       nn::Flatten(), nn::Linear(64, 10), nn::Softmax(1));
+  model->eval();
+  return model;
+}
+
+TEST(Trace, EqualsTheRecordedResult) {
+  nn::Sequential model = makeModel();
+  ember::Tensor example = ember::randn({3, 1, 8, 8});
+  ember::jit::TracedModule traced = ember::jit::trace(model, {example});
+  EXPECT_EQ(traced(example).to_vector<float>(), model(example).detach().to_vector<float>());
+  ember::Tensor other = ember::randn({3, 1, 8, 8});
+  EXPECT_EQ(traced(other).to_vector<float>(), model(other).detach().to_vector<float>());
+  try {
+    traced(ember::randn({2, 1, 8, 8}));
+    FAIL() << "expected an error";
+  } catch (const ember::Error &error) {
+    EXPECT_EQ(error.message(), "traced module: input 0 is torch.float32[2, 1, 8, 8], expected torch.float32[3, 1, 8, 8]");
+  }
+}
+
+TEST(Artifact, ExecutableGivesTheSameBits) {
+  Folder folder("ember_executable");
+  nn::Sequential model = makeModel();
+  ember::Tensor example = ember::randn({3, 1, 8, 8});
+  ember::jit::trace(model, {example}).compile(folder.file("model"));
+  ember::save_npy(folder.file("in.npy"), example);
+  Outcome run = shell(folder.file("model") + " " + folder.file("in.npy") + " -o " + folder.file("out.npy"));
+  EXPECT_EQ(run.status, 0) << run.text;
+  EXPECT_EQ(ember::load_npy(folder.file("out.npy")).to_vector<float>(), model(example).detach().to_vector<float>());
+  std::string narrow = folder.file("narrow.npy");
+  shell("EMBER_LEVEL=x86-64-v3 " + folder.file("model") + " --num-threads 3 " + folder.file("in.npy") + " -o " + narrow);
+  EXPECT_EQ(contents(narrow), contents(folder.file("out.npy"))) << "AVX2 on three threads gives other bits";
+  Outcome libraries = shell("ldd " + folder.file("model"));
+  EXPECT_EQ(libraries.text.find("libstdc++"), std::string::npos) << libraries.text;
+  EXPECT_LT(fs::file_size(folder.file("model")), 1u << 20);
+}
+
+TEST(Artifact, SameBytesInAnyFolder) {
+  Folder one("ember_one"), two("ember_two");
+  for (const Folder *folder : {&one, &two}) {
+    nn::Sequential model = makeModel();
+    ember::Tensor example = ember::randn({3, 1, 8, 8});
+    ember::jit::trace(model, {example}).compile(folder->file("model.o"));
+    ember::jit::trace(model, {example}).compile(folder->file("libmodel.so"), "model");
+  }
+  EXPECT_EQ(contents(one.file("model.o")), contents(two.file("model.o")));
+  EXPECT_EQ(contents(one.file("libmodel.so")), contents(two.file("libmodel.so")));
+}
+
+TEST(Artifact, ExecutableRefusals) {
+  Folder folder("ember_refusals");
+  nn::Linear model(4, 2);
+  ember::jit::trace(model, {ember::randn({3, 4})}).compile(folder.file("model"));
+  std::string program = folder.file("model");
+  ember::save_npy(folder.file("wrong.npy"), ember::randn({3, 5}));
+  ember::save_npy(folder.file("right.npy"), ember::randn({3, 4}));
+  std::ofstream(folder.file("text.npy")) << "not an array";
+  std::string whole = contents(folder.file("right.npy"));
+  std::ofstream(folder.file("short.npy"), std::ios::binary) << whole.substr(0, whole.size() - 4);
+  struct Row {
+    std::string arguments, text;
+  };
+  const Row rows[] = {
+      {folder.file("wrong.npy"), "model: input 0 'input0' is f32[3, 5], expected f32[3, 4]\n"},
+      {folder.file("none.npy"), "model: " + folder.file("none.npy") + ": No such file or directory\n"},
+      {folder.file("text.npy"),
+       "model: " + folder.file("text.npy") + ": not an .npy file (its first bytes are not \\x93NUMPY)\n"},
+      {folder.file("short.npy"),
+       "model: " + folder.file("short.npy") + ": the file's size does not fit its shape and dtype (truncated?)\n"},
+      {"--unknown", "model: unknown option '--unknown', expected -o, --repeat, --num-threads or --help\n"},
+      {"", "model: expected 1 input files, found 0 (--help shows the signature)\n"},
+      {"--repeat zero " + folder.file("right.npy"), "model: option '--repeat': expected a value after it\n"},
+      {folder.file("right.npy") + " -o " + folder.file("nowhere/out.npy"),
+       "model: " + folder.file("nowhere/out.npy") + ": No such file or directory\n"},
+  };
+  for (const Row &row : rows) {
+    Outcome outcome = shell(program + " " + row.arguments);
+    EXPECT_EQ(outcome.text, row.text);
+    EXPECT_EQ(outcome.status, 1);
+  }
+  EXPECT_NE(shell(program + " --help").text.find("input 0  input0: f32[3, 4]"), std::string::npos);
+}
+
+TEST(Artifact, CompileRefusals) {
+  Folder folder("ember_compile");
+  nn::Linear model(4, 2);
+  ember::jit::TracedModule traced = ember::jit::trace(model, {ember::randn({3, 4})});
+  auto messageOf = [&](const std::string &path, const std::string &name) -> std::string {
+    try {
+      traced.compile(path, name);
+    } catch (const ember::Error &error) {
+      return error.message();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(messageOf(folder.file("model.exe"), ""),
+            folder.file("model.exe") + ": unknown ending '.exe', expected .o, .a, .so or none");
+  EXPECT_EQ(messageOf(folder.file("model.o"), "my model"), "artifact: the name is 'my model', expected a C identifier");
+  EXPECT_NE(messageOf("/nonexistent/model.o", "model").find("No such file or directory"), std::string::npos);
+  EXPECT_TRUE(fs::is_empty(folder.path)) << "nothing half-written stays";
+}
+
+// The C interface as a C program sees it.
+struct CTensor {
+  uint32_t dtype, rank;
+  const int64_t *dims;
+  void *data;
+};
+
+TEST(Artifact, SharedLibraryChecksWhatItIsGiven) {
+  Folder folder("ember_library");
+  nn::Linear model(4, 2);
+  ember::Tensor example = ember::randn({3, 4});
+  ember::jit::trace(model, {example}).compile(folder.file("libm1.so"), "m1");
+  void *library = dlopen(folder.file("libm1.so").c_str(), RTLD_NOW);
+  ASSERT_NE(library, nullptr) << dlerror();
+  auto create = reinterpret_cast<void *(*)(uint32_t)>(dlsym(library, "m1_create"));
+  auto run = reinterpret_cast<int (*)(void *, const CTensor *, uint32_t, CTensor *, uint32_t)>(dlsym(library, "m1_run"));
+  auto errorOf = reinterpret_cast<const char *(*)(void *)>(dlsym(library, "m1_error"));
+  auto destroy = reinterpret_cast<void (*)(void *)>(dlsym(library, "m1_destroy"));
+  void *handle = create(2);
+  ASSERT_NE(handle, nullptr);
+  int64_t inDims[] = {3, 4}, outDims[] = {3, 2}, wrongDims[] = {4, 3};
+  std::vector<float> in = example.to_vector<float>(), out(6);
+  CTensor input{1, 2, inDims, in.data()}, output{1, 2, outDims, out.data()};
+  EXPECT_EQ(run(handle, &input, 1, &output, 1), 0);
+  EXPECT_EQ(out, model(example).detach().to_vector<float>());
+  CTensor wrong{1, 2, wrongDims, in.data()}, null{1, 2, inDims, nullptr}, doubles{0, 2, inDims, in.data()};
+  EXPECT_EQ(run(handle, &wrong, 1, &output, 1), -1);
+  EXPECT_STREQ(errorOf(handle), "m1: input 0 'input0' is f32[4, 3], expected f32[3, 4]");
+  EXPECT_EQ(run(handle, &null, 1, &output, 1), -1);
+  EXPECT_STREQ(errorOf(handle), "m1: input 0 'input0': the data pointer is NULL, expected f32[3, 4]");
+  EXPECT_EQ(run(handle, &doubles, 1, &output, 1), -1);
+  EXPECT_STREQ(errorOf(handle), "m1: input 0 'input0' is f64[3, 4], expected f32[3, 4]");
+  EXPECT_EQ(run(handle, nullptr, 0, &output, 1), -1);
+  EXPECT_STREQ(errorOf(handle), "m1: expected 1 inputs and 1 outputs, found 0 and 1");
+  EXPECT_EQ(run(nullptr, &input, 1, &output, 1), -1);
+  destroy(handle);
+  dlclose(library);
+}
+
+} // namespace
