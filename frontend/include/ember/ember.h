@@ -8,5 +8,6 @@
 #include "ember/nn.h"
 #include "ember/optim.h"
 #include "ember/random.h"
+#include "ember/serialize.h"
 
 #include "ember/tensor.h"

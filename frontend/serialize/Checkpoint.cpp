@@ -1,0 +1,91 @@
+#include "ember/serialize.h"
+
+#include "serialize/SafeTensors.h"
+
+#include <nlohmann/json.hpp>
+
+using nlohmann::json;
+
+namespace ember {
+
+static json groupsText(const optim::OptimizerState &state) {
+  json groups = json::array();
+  for (const auto &group : state.groups)
+    groups.push_back({{"options", group.options}, {"parameters", group.parameters}});
+  return groups;
+}
+
+void save(const Checkpoint &checkpoint, const std::string &path) {
+  serialize::TensorFile content;
+  content.metadata["format"] = "ember checkpoint 1";
+  if (checkpoint.model)
+    for (const auto &[name, tensor] : checkpoint.model->state_dict())
+      content.tensors.emplace_back("model." + name, tensor);
+  if (checkpoint.optimizer) {
+    optim::OptimizerState state = checkpoint.optimizer->state_dict();
+    content.metadata["optimizer"] = groupsText(state).dump();
+    for (const auto &[index, tensors] : state.state)
+      for (const auto &[name, tensor] : tensors)
+        content.tensors.emplace_back("optimizer." + std::to_string(index) + "." + name, tensor);
+  }
+  if (checkpoint.generator)
+    content.tensors.emplace_back("generator", from_vector(checkpoint.generator->get_state(), {5056}));
+  serialize::writeTensorFile(path, content);
+}
+
+// "optimizer.12.exp_avg": 12 and exp_avg.
+static std::pair<int64_t, std::string> splitSlot(const std::string &path, const std::string &name) {
+  size_t dot = name.find('.');
+  char *end = nullptr;
+  long long index = std::strtoll(name.c_str(), &end, 10);
+  if (dot == std::string::npos || end != name.c_str() + dot || index < 0)
+    throw Error(path + ": 'optimizer." + name + "' names no optimizer state");
+  return {index, name.substr(dot + 1)};
+}
+
+static optim::OptimizerState optimizerStateOf(const std::string &path, const serialize::TensorFile &content) {
+  optim::OptimizerState state;
+  auto text = content.metadata.find("optimizer");
+  json groups = text == content.metadata.end() ? json() : json::parse(text->second, nullptr, false);
+  if (!groups.is_array())
+    throw Error(path + ": it holds no optimizer");
+  try {
+    for (const json &group : groups)
+      state.groups.push_back(
+          {group.at("options").get<std::map<std::string, double>>(), group.at("parameters").get<std::vector<int64_t>>()});
+  } catch (const json::exception &) {
+    throw Error(path + ": its optimizer groups are damaged");
+  }
+  for (const auto &[name, tensor] : content.tensors)
+    if (name.rfind("optimizer.", 0) == 0) {
+      auto [index, slot] = splitSlot(path, name.substr(10));
+      state.state[index][slot] = tensor;
+    }
+  return state;
+}
+
+void load(const Checkpoint &checkpoint, const std::string &path) {
+  serialize::TensorFile content = serialize::readTensorFile(path);
+  nn::NamedTensors model;
+  std::vector<uint8_t> generator;
+  for (const auto &[name, tensor] : content.tensors) {
+    if (name.rfind("model.", 0) == 0)
+      model.emplace_back(name.substr(6), tensor);
+    else if (name == "generator")
+      generator = tensor.to_vector<uint8_t>();
+  }
+  // Everything is checked against the parts before the first of them changes.
+  optim::OptimizerState optimizer;
+  if (checkpoint.optimizer)
+    optimizer = optimizerStateOf(path, content);
+  if (checkpoint.generator)
+    Generator().set_state(generator);
+  if (checkpoint.model)
+    checkpoint.model->load_state_dict(model);
+  if (checkpoint.optimizer)
+    checkpoint.optimizer->load_state_dict(optimizer);
+  if (checkpoint.generator)
+    checkpoint.generator->set_state(generator);
+}
+
+} // namespace ember
