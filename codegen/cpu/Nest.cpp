@@ -19,6 +19,14 @@ namespace {
 
 SmallVector<SizeExpr> sizesOf(Value value) { return dimSizes(cast<RankedTensorType>(value.getType())); }
 
+// A loop for each dimension; one of size 1 is at 0 for good.
+SmallVector<Expr> loopsOver(Space &space, ArrayRef<SizeExpr> sizes) {
+  SmallVector<Expr> loops;
+  for (const SizeExpr &size : sizes)
+    loops.push_back(size == SizeExpr(1) ? Expr(0) : space.loop(space.size(size)));
+  return loops;
+}
+
 // A run of adjacent dimensions walked by one loop.
 struct Run {
   Expr loop;
@@ -67,9 +75,7 @@ std::string planReductions(const Group &group, Plan &plan) {
     if (reductionOrder(op).partials != partials)
       return "it reduces both along and across vector lanes";
     Space space;
-    SmallVector<Expr> loops;
-    for (const SizeExpr &size : plan.rowSizes)
-      loops.push_back(space.loop(space.size(size)));
+    SmallVector<Expr> loops = loopsOver(space, plan.rowSizes);
     SmallVector<Expr> row(loops);
     for (const SizeExpr &size : cast<IndexedOp>(op).reducedSizes())
       loops.push_back(space.loop(space.size(size)));
@@ -86,9 +92,7 @@ std::string planReductions(const Group &group, Plan &plan) {
 
 std::string planOutput(const Group &group, Value value, const Plan &plan, Output &output) {
   Space space;
-  SmallVector<Expr> loops;
-  for (const SizeExpr &size : sizesOf(value))
-    loops.push_back(space.loop(space.size(size)));
+  SmallVector<Expr> loops = loopsOver(space, sizesOf(value));
   Trace found;
   trace(group, space, value, loops, {}, found);
   if (plan.reductions.empty())

@@ -118,8 +118,6 @@ IndexRange Space::range(const Expr &expr) const {
     if (rest.terms().size() >= expr.terms().size())
       continue;
     IndexRange around = range(rest);
-    if (around.low)
-      *around.low += 0;
     if (around.high)
       *around.high += c * (n - 1);
     return around;
@@ -275,6 +273,8 @@ llvm::SmallVector<Expr> delinearize(Space &space, const Expr &flat, llvm::ArrayR
   Expr rest = flat;
   for (size_t dim = sizes.size(); dim-- > 0;) {
     Expr size = space.size(sizes[dim]);
+    if (size == Expr(1))
+      continue; // index 0
     Expr quotient = dim == 0 ? Expr(0) : space.floorDiv(rest, size);
     indices[dim] = rest - quotient * size;
     rest = quotient;

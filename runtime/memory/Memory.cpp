@@ -2,11 +2,58 @@
 #include "runtime/include/ember_rt.h"
 
 #include <atomic>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 static std::atomic<int64_t> liveBytes{0}, peakBytes{0};
+
+namespace {
+
+// Freed large blocks wait here for the next allocation of their size: the kernel would take their pages back and hand out zeroed
+// ones, which costs more than most kernels that write them.
+constexpr size_t kLargeBlock = 256 << 10, kMostKept = 512 << 20;
+constexpr int kSlots = 64;
+struct Kept {
+  void *memory;
+  size_t bytes;
+};
+Kept kept[kSlots];
+size_t keptBytes = 0;
+pthread_mutex_t keptMutex = PTHREAD_MUTEX_INITIALIZER;
+
+// A block of at least this size, at most an eighth larger; null when none waits.
+void *takeKept(size_t bytes) {
+  pthread_mutex_lock(&keptMutex);
+  Kept *best = nullptr;
+  for (Kept &slot : kept)
+    if (slot.memory && slot.bytes >= bytes && slot.bytes - bytes <= bytes / 8 && (!best || slot.bytes < best->bytes))
+      best = &slot;
+  void *memory = nullptr;
+  if (best) {
+    memory = best->memory;
+    keptBytes -= best->bytes;
+    best->memory = nullptr;
+  }
+  pthread_mutex_unlock(&keptMutex);
+  return memory;
+}
+
+bool keep(void *memory, size_t bytes) {
+  bool isKept = false;
+  pthread_mutex_lock(&keptMutex);
+  for (int i = 0; i < kSlots && !isKept && keptBytes + bytes <= kMostKept; ++i)
+    if (!kept[i].memory) {
+      kept[i] = {memory, bytes};
+      keptBytes += bytes;
+      isKept = true;
+    }
+  pthread_mutex_unlock(&keptMutex);
+  return isKept;
+}
+
+} // namespace
 
 // The size stands before the memory, in a cache line of its own.
 struct alignas(64) Header {
@@ -29,10 +76,14 @@ void *ember_rt_allocate(size_t bytes) {
   if (bytes > SIZE_MAX - 4096)
     return nullptr;
   size_t rounded = (bytes + 127) / 64 * 64; // 64 bytes beyond the end may be read by whole vectors of an empty tensor
-  void *memory = nullptr;
-  if (posix_memalign(&memory, 64, sizeof(Header) + rounded) != 0)
-    return nullptr;
-  static_cast<Header *>(memory)->bytes = rounded;
+  void *memory = rounded >= kLargeBlock ? takeKept(rounded) : nullptr;
+  if (memory) {
+    rounded = static_cast<Header *>(memory)->bytes;
+  } else {
+    if (posix_memalign(&memory, 64, sizeof(Header) + rounded) != 0)
+      return nullptr;
+    static_cast<Header *>(memory)->bytes = rounded;
+  }
   int64_t now = liveBytes.fetch_add(rounded, std::memory_order_relaxed) + static_cast<int64_t>(rounded);
   int64_t peak = peakBytes.load(std::memory_order_relaxed);
   while (now > peak && !peakBytes.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
@@ -45,7 +96,8 @@ void ember_rt_free(void *memory) {
     return;
   Header *header = static_cast<Header *>(memory) - 1;
   liveBytes.fetch_sub(header->bytes, std::memory_order_relaxed);
-  free(header);
+  if (header->bytes < kLargeBlock || !keep(header, header->bytes))
+    free(header);
 }
 
 int64_t ember_rt_live_bytes(void) { return liveBytes.load(std::memory_order_relaxed); }
