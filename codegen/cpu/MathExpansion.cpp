@@ -64,6 +64,33 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
   }
 };
 
+// log on f32 below the normal range: the polynomial is asked for x * 2^23, and 23 ln 2 is taken off again.
+struct ScaleLog : OpRewritePattern<math::LogOp> {
+  using OpRewritePattern::OpRewritePattern;
+  static constexpr StringLiteral kScaled = "ember.scaled";
+
+  LogicalResult matchAndRewrite(math::LogOp op, PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32() || op->hasAttr(kScaled))
+      return rewriter.notifyMatchFailure(op, "not f32, or scaled already");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto real = [&](double value) -> Value {
+      Attribute attribute = b.getF32FloatAttr(value);
+      if (auto vector = dyn_cast<VectorType>(type))
+        attribute = DenseElementsAttr::get(vector, attribute);
+      return arith::ConstantOp::create(b, cast<TypedAttr>(attribute));
+    };
+    Value x = op.getOperand();
+    Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, real(0x1p-126));
+    Value scaled = arith::SelectOp::create(b, isSmall, arith::MulFOp::create(b, x, real(0x1p23)), x);
+    auto log = math::LogOp::create(b, scaled);
+    log->setAttr(kScaled, b.getUnitAttr());
+    Value lowered = arith::SubFOp::create(b, log, real(15.942385152878742));
+    rewriter.replaceOp(op, arith::SelectOp::create(b, isSmall, lowered, log));
+    return success();
+  }
+};
+
 // A function of libm, element by element: its results do not depend on the vector width either.
 template <typename Op> struct CallLibm : OpRewritePattern<Op> {
   CallLibm(MLIRContext *context, StringRef single, StringRef wide) : OpRewritePattern<Op>(context), single(single), wide(wide) {}
@@ -105,7 +132,7 @@ template <typename Op> struct CallLibm : OpRewritePattern<Op> {
 
 void populateMathExpansion(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<ExpandExp>(context, PatternBenefit(4));
+  patterns.add<ExpandExp, ScaleLog>(context, PatternBenefit(4));
   populateMathPolynomialApproximationPatterns(patterns);
   patterns.add<CallLibm<math::ExpOp>>(context, "", "exp");
   patterns.add<CallLibm<math::ExpM1Op>>(context, "", "expm1");

@@ -334,7 +334,7 @@ private:
     while (tail > 0 && !llvm::is_contained(rowDims, tail - 1))
       --tail;
     for (size_t dim = 0; dim < tail; ++dim)
-      if (!llvm::is_contained(rowDims, dim)) {
+      if (!llvm::is_contained(rowDims, dim) && sizes[dim] != SizeExpr(1)) {
         inner.push_back(makeRun(space, sizes[dim]));
         point[dim] = inner.back().loop;
       }

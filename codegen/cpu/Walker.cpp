@@ -289,7 +289,9 @@ Value Walker::operandAt(Operation *op, unsigned operand, ArrayRef<Expr> loops, V
 
 void Walker::store(Value value, Value pointer, RankedTensorType type, ArrayRef<Expr> point) {
   Expr address = addressOf(e.space, type, point);
-  if (!onLanes(address)) {
+  if (!onLanes(address)) { // the lane loop has one turn: its first lane is the value
+    if (isa<VectorType>(value.getType()))
+      value = vector::ExtractOp::create(e.builder, e.loc, value, ArrayRef<int64_t>{0});
     e.store(value, pointer, type.getElementType(), scalarIndex(address));
     return;
   }

@@ -85,13 +85,13 @@ Value SignOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   bool isUnsignedType = getElementTypeOrSelf(getType()).isUnsignedInteger();
   Value x = args[0], zero = emitter.constant(x, 0);
   Value negative = emitter.less(x, zero, isUnsignedType), positive = emitter.less(zero, x, isUnsignedType);
-  // NaN and both zeros are neither: they stay themselves.
-  return emitter.select(negative, emitter.constant(x, -1), emitter.select(positive, emitter.constant(x, 1), x));
+  // NaN and both zeros are neither, as in PyTorch.
+  return emitter.select(negative, emitter.constant(x, -1), emitter.select(positive, emitter.constant(x, 1), zero));
 }
 Scalar SignOp::evaluateScalar(ArrayRef<Scalar> args) {
   if (args[0].isReal()) {
     double x = args[0].real();
-    return Scalar::real(x > 0 ? 1 : x < 0 ? -1 : x);
+    return Scalar::real(x > 0 ? 1 : x < 0 ? -1 : 0);
   }
   if (getElementTypeOrSelf(getType()).isUnsignedInteger())
     return Scalar::integer(args[0].integer() != 0);
@@ -118,11 +118,10 @@ EMBER_VJP_READS_RESULT(ReluOp)
 Value ReluOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   ScalarEmitter emitter{builder, loc};
   Value zero = emitter.constant(args[0], 0);
-  // "x <= 0 ? 0 : x" keeps NaN with one compare.
-  Value dead = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE, args[0], zero);
-  return emitter.select(dead, zero, args[0]);
+  // "x < 0 ? 0 : x" keeps NaN and -0 with one compare.
+  return emitter.select(emitter.less(args[0], zero), zero, args[0]);
 }
-Scalar ReluOp::evaluateScalar(ArrayRef<Scalar> args) { return Scalar::real(args[0].real() <= 0 ? 0 : args[0].real()); }
+Scalar ReluOp::evaluateScalar(ArrayRef<Scalar> args) { return Scalar::real(args[0].real() < 0 ? 0 : args[0].real()); }
 unsigned ReluOp::cost() { return 1; }
 
 // d √x = dx / (2 √x).

@@ -35,7 +35,7 @@ def Ember_AbsOp : Ember_UnaryOp<"abs", Ember_NumberTensor> {
 def Ember_SignOp : Ember_UnaryOp<"sign", Ember_NumberTensor> {
   let summary = "sign: -1, 0 or 1";
   let description = [{
-    sign(x); sign(NaN) = NaN; gradient 0.
+    sign(x); sign(NaN) = 0; gradient 0.
     Shapes: operand and result have one type. Errors: none at run time.
     Example: `%y = ember.sign %x : tensor<4x8xf32>`
   }];
@@ -80,7 +80,7 @@ def Ember_TruncOp : Ember_UnaryOp<"trunc", Ember_FloatTensor> {
 def Ember_ReluOp : Ember_UnaryOp<"relu", Ember_FloatTensor> {
   let summary = "max(x, 0)";
   let description = [{
-    relu(x) = max(x, 0); NaN stays NaN; the gradient is zeroed where the result is not above 0.
+    relu(x) = max(x, 0); NaN and -0 stay themselves; the gradient is zeroed where the result is not above 0.
     Shapes: operand and result have one type. Errors: none at run time.
     Example: `%y = ember.relu %x : tensor<4x8xf32>`
   }];

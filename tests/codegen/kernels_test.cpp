@@ -59,6 +59,15 @@ const Case kCases[] = {
     {"matmul", R"(func.func @main(%x: tensor<13x21xf32>, %y: tensor<21x70xf32>) -> tensor<13x70xf32> {
        %0 = ember.matmul %x, %y : tensor<13x21xf32>, tensor<21x70xf32> -> tensor<13x70xf32> return %0 : tensor<13x70xf32> })",
      40},
+    {"dot", R"(func.func @main(%x: tensor<1x21xf32>, %y: tensor<21x1xf32>) -> tensor<1x1xf32> {
+       %0 = ember.matmul %x, %y : tensor<1x21xf32>, tensor<21x1xf32> -> tensor<1x1xf32> return %0 : tensor<1x1xf32> })",
+     40},
+    {"vector_right", R"(func.func @main(%x: tensor<5x21xf32>, %y: tensor<21x1xf32>) -> tensor<5x1xf32> {
+       %0 = ember.matmul %x, %y : tensor<5x21xf32>, tensor<21x1xf32> -> tensor<5x1xf32> return %0 : tensor<5x1xf32> })",
+     40},
+    {"column_of_one", R"(func.func @main(%x: tensor<50x1xf32>) -> tensor<1xf32> {
+       %0 = ember.sum %x [0] : tensor<50x1xf32> -> tensor<1xf32> return %0 : tensor<1xf32> })",
+     60},
     {"linear", R"(func.func @main(%x: tensor<8x21xf32>, %w: tensor<10x21xf32>, %b: tensor<10xf32>) -> tensor<8x10xf32> {
        %t = ember.transpose %w [1, 0] : tensor<10x21xf32> -> tensor<21x10xf32>
        %0 = ember.matmul %x, %t : tensor<8x21xf32>, tensor<21x10xf32> -> tensor<8x10xf32>
