@@ -91,10 +91,17 @@ public:
     sizes = sizesOf(op->getResult(0));
     reduced = indexed.reducedSizes();
     compute = computeType(getElementTypeOrSelf(op->getResult(0).getType()));
-    bool isDouble = compute.isF64();
-    // 24 accumulators of 32 registers with 512 bits, 12 of 16 with 256.
-    rowsPerTile = 6;
-    vectorsPerTile = e.lanes == 16 ? (isDouble ? 2 : 4) : (isDouble ? 1 : 2);
+    // 24 accumulators of 32 registers with 512 bits, 12 of 16 with 256. Few columns make narrow, tall tiles: what is not there is
+    // neither packed nor multiplied.
+    int64_t accumulators = e.lanes == 16 ? 24 : 12;
+    vectorsPerTile = e.lanes == 16 ? 4 : 2;
+    if (compute.isF64()) { // a vector of them is two registers
+      vectorsPerTile /= 2;
+      accumulators /= 2;
+    }
+    if (std::optional<int64_t> known = n().constant())
+      vectorsPerTile = std::clamp<int64_t>((*known + e.lanes - 1) / e.lanes, 1, vectorsPerTile);
+    rowsPerTile = std::min<int64_t>(accumulators / vectorsPerTile, 12);
     columns = vectorsPerTile * e.lanes;
   }
 
@@ -103,6 +110,7 @@ public:
   SizeExpr n() const { return productOf(ArrayRef(sizes).drop_front(roles.nBegin)); }
   SizeExpr k() const { return productOf(reduced); }
   int64_t panelColumns() const { return columns; }
+  int64_t tileRows() const { return rowsPerTile; }
 
   // Panels are counted in units of 64 columns, so that ranges do not depend on the vector width.
   void emit() {
@@ -337,7 +345,7 @@ KernelCode Contraction::emit(const Group &group, ModuleOp module, StringRef symb
   double flops = 2.0 * emission.m().constant().value_or(64) * emission.k().constant().value_or(64);
   code.nanosecondsPerUnit = flops / 60;
   int64_t width = computeType(getElementTypeOrSelf(op->getResult(0).getType())).getIntOrFloatBitWidth() / 8;
-  code.scratchBytes = (emission.k() + SizeExpr(8)) * SizeExpr(emission.panelColumns() * width);
+  code.scratchBytes = (emission.k() + SizeExpr(emission.tileRows())) * SizeExpr(emission.panelColumns() * width);
   code.canFault = loadsIndices(group);
   return code;
 }
