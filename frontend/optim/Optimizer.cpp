@@ -87,12 +87,27 @@ OptimizerState Optimizer::state_dict() const {
   return saved;
 }
 
-void Optimizer::load_state_dict(const OptimizerState &saved) {
+void Optimizer::check_state_dict(const OptimizerState &saved) const {
   if (saved.groups.size() != groups.size())
     throw Error("loaded state dict has a different number of parameter groups");
-  for (size_t g = 0; g < groups.size(); ++g)
-    if (saved.groups[g].parameters.size() != groups[g].parameters.size())
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const std::vector<int64_t> &numbers = saved.groups[g].parameters;
+    if (numbers.size() != groups[g].parameters.size())
       throw Error("loaded state dict contains a parameter group that doesn't match the size of optimizer's group");
+    for (size_t p = 0; p < numbers.size(); ++p) {
+      auto found = saved.state.find(numbers[p]);
+      if (found == saved.state.end())
+        continue;
+      for (const auto &[name, value] : found->second)
+        if (name != "step" && value.sizes() != groups[g].parameters[p].sizes())
+          throw Error("loaded state dict: state '" + name + "' of parameter " + std::to_string(numbers[p]) +
+                      " has another shape than the parameter");
+    }
+  }
+}
+
+void Optimizer::load_state_dict(const OptimizerState &saved) {
+  check_state_dict(saved);
   for (size_t g = 0; g < groups.size(); ++g) {
     for (const auto &[key, value] : saved.groups[g].options)
       if (defaults.count(key))
@@ -104,14 +119,10 @@ void Optimizer::load_state_dict(const OptimizerState &saved) {
         continue;
       slots[g][p].steps = 1; // an optimizer that keeps no count has stepped at least once when it has state
       for (const auto &[name, value] : found->second) {
-        if (name == "step") {
+        if (name == "step")
           slots[g][p].steps = static_cast<int64_t>(value.item<double>());
-          continue;
-        }
-        if (value.sizes() != groups[g].parameters[p].sizes())
-          throw Error("loaded state dict: state '" + name + "' of parameter " + std::to_string(saved.groups[g].parameters[p]) +
-                      " has another shape than the parameter");
-        slots[g][p].tensors[name] = value.clone();
+        else
+          slots[g][p].tensors[name] = value.clone();
       }
     }
   }

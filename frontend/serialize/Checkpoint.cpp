@@ -76,8 +76,10 @@ void load(const Checkpoint &checkpoint, const std::string &path) {
   }
   // Everything is checked against the parts before the first of them changes.
   optim::OptimizerState optimizer;
-  if (checkpoint.optimizer)
+  if (checkpoint.optimizer) {
     optimizer = optimizerStateOf(path, content);
+    checkpoint.optimizer->check_state_dict(optimizer);
+  }
   if (checkpoint.generator)
     Generator().set_state(generator);
   if (checkpoint.model)

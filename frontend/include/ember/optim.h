@@ -45,6 +45,8 @@ public:
   OptimizerState state_dict() const;
   /// Throws PyTorch's text when groups differ in number or size.
   void load_state_dict(const OptimizerState &saved);
+  /// What `load_state_dict` would throw, without changing anything.
+  void check_state_dict(const OptimizerState &saved) const;
 
 protected:
   Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults);
