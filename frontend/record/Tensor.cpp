@@ -97,7 +97,8 @@ template <typename T> std::vector<T> Tensor::to_vector(Here where) const {
     for (size_t i = 0; i < values.size(); ++i)
       values[i] = bytes[i] != 0;
   } else {
-    std::memcpy(values.data(), bytes.data(), bytes.size());
+    if (!bytes.empty())
+      std::memcpy(values.data(), bytes.data(), bytes.size());
   }
   return values;
 }
