@@ -1,0 +1,41 @@
+"""Writes random.txt: fingerprints of PyTorch's random numbers (Debian's python3-torch).
+
+Run: /usr/bin/python3 tests/golden/make_random.py
+One line a draw: kind, dtype, seed, count, FNV-1a of the values' bytes, the first and the last value, and the first value of a rand(1, f64)
+drawn next, which shows how many words the draw took. The C++ twin is tests/frontend/golden_random_test.cpp.
+"""
+import pathlib
+
+import torch
+
+HERE = pathlib.Path(__file__).resolve().parent
+NAMES = {torch.float64: "f64", torch.float32: "f32", torch.int64: "i64"}
+FLOATS = (torch.float32, torch.float64)
+
+
+def fingerprint(tensor):
+    value = 0xCBF29CE484222325
+    for byte in tensor.contiguous().numpy().tobytes():
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+KINDS = {
+    "rand": (FLOATS, lambda n, t: torch.rand(n, dtype=t)),
+    "randn": (FLOATS, lambda n, t: torch.randn(n, dtype=t)),
+    "uniform": (FLOATS, lambda n, t: torch.empty(n, dtype=t).uniform_(-0.3, 1.7)),
+    "normal": (FLOATS, lambda n, t: torch.empty(n, dtype=t).normal_(1.5, 0.25)),
+    "bernoulli": (FLOATS, lambda n, t: torch.empty(n, dtype=t).bernoulli_(0.3)),
+    "dropout": (FLOATS, lambda n, t: torch.nn.functional.dropout(torch.ones(n, dtype=t), 0.3)),
+    "randint": ((torch.int64,), lambda n, t: torch.randint(-7, 1000, (n,))),
+    "randperm": ((torch.int64,), lambda n, t: torch.randperm(n)),
+}
+with open(HERE / "random.txt", "w") as out:
+    for kind, (dtypes, draw) in KINDS.items():
+        for dtype in dtypes:
+            for seed in (0, 1, 123456789):
+                for count in [*range(1, 41), 1000] if seed == 0 else (1, 15, 16, 17, 33, 1000):
+                    torch.manual_seed(seed)
+                    tensor = draw(count, dtype)
+                    after = torch.rand(1, dtype=torch.float64).item()
+                    out.write(f"{kind} {NAMES[dtype]} {seed} {count} {fingerprint(tensor)} {tensor[0].item()!r} {tensor[-1].item()!r} {after!r}\n")
