@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds ember and runs its tests.
 #   tools/test.sh           everything that must pass, in at most 15 minutes on two cores
-#   tools/test.sh --long    the same under AddressSanitizer and UndefinedBehaviorSanitizer as well
+#   tools/test.sh --long    20,000 random programs, and the tests under AddressSanitizer and UndefinedBehaviorSanitizer, as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="/usr/lib/llvm-22/bin:$PATH"
@@ -24,7 +24,10 @@ run_preset() {
   cmake --build "$2" -j 2
   ctest --test-dir "$2" -j 2 --output-on-failure --no-tests=error >"$2/ctest.log" 2>&1 || {
     tail -200 "$2/ctest.log"
-    echo "0 passed, 1 failed"
+    sed -nE 's/.*tests passed, ([0-9]+) tests? failed out of ([0-9]+).*/\1 \2/p' "$2/ctest.log" | {
+      read -r failed all || failed=1 all=1
+      echo "$((all - failed)) passed, $failed failed"
+    }
     exit 1
   }
   tail -5 "$2/ctest.log"
@@ -33,6 +36,7 @@ run_preset() {
 tools/checks/format.sh
 tools/checks/layout.sh
 run_preset release build
+tools/checks/tidy.sh build
 
 # A test that vanishes is a failure: the numbers may only grow.
 cases=$(ctest --test-dir build -N | grep -cE 'Test +#' || true)
@@ -45,6 +49,7 @@ if [ "$gtests" -lt "$least_gtests" ] || [ "$files" -lt "$least_files" ]; then
   exit 1
 fi
 if [ "$long" -eq 1 ]; then
+  EMBER_TEST_COUNT=20000 build/bin/ember_frontend_tests --gtest_filter='RandomPrograms.*' --gtest_brief=1
   # What lives as long as the process (the recorder, its context) is no leak.
   ASAN_OPTIONS=detect_leaks=0 EMBER_TEST_COUNT=200 run_preset asan build-asan
 fi
