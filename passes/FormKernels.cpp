@@ -7,6 +7,8 @@
 #include "ir/ops/Constant.h"
 #include "ir/ops/Kernel.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -33,7 +35,10 @@ public:
       : function(function), target(target), options(options), block(function.getBody().front()) {}
 
   LogicalResult run() {
+    if (failed(checkConstants()))
+      return failure();
     separateResults();
+    dropDead();
     number();
     for (Operation &op : block.without_terminator())
       if (!isFree(&op) && failed(place(&op)))
@@ -59,6 +64,27 @@ private:
       if (!op || isConstant || !seen.insert(operand.get()).second)
         operand.set(CopyOp::create(builder, operand.get().getLoc(), operand.get()));
     }
+  }
+
+  // A constant is cloned into its readers as one number: others have to come as arguments.
+  LogicalResult checkConstants() {
+    for (Operation &op : block.without_terminator()) {
+      DenseElementsAttr value;
+      if (op.hasTrait<OpTrait::ConstantLike>() && (!matchPattern(&op, m_Constant(&value)) || !value.isSplat()))
+        return op.emitError("kernels: expected a constant with one value for all elements, found ")
+               << op.getResult(0).getType() << " with several: pass it as an argument";
+    }
+    return success();
+  }
+
+  // Consumers first, so that a chain that nobody reads goes as a whole and is not computed up to its last op.
+  void dropDead() {
+    SmallVector<Operation *> ops;
+    for (Operation &op : block.without_terminator())
+      ops.push_back(&op);
+    for (Operation *op : llvm::reverse(ops))
+      if (isOpTriviallyDead(op))
+        op->erase();
   }
 
   void number() {

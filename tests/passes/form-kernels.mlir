@@ -44,3 +44,18 @@ func.func @dead(%x: tensor<4xf32>) -> tensor<4xf32> {
   %1 = ember.exp %x : tensor<4xf32>
   return %1 : tensor<4xf32>
 }
+
+// So is a chain that nobody reads: all of it, not its last op alone.
+// CHECK-LABEL: func.func @dead_chain
+// CHECK-NOT: ember.log
+// CHECK-NOT: ember.sum
+// CHECK: ember.kernel "exp"
+// CHECK-NOT: ember.kernel
+// CHECK: return
+func.func @dead_chain(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = ember.log %x : tensor<4xf32>
+  %1 = ember.sum %0 [0] : tensor<4xf32> -> tensor<f32>
+  %2 = ember.exp %1 : tensor<f32>
+  %3 = ember.exp %x : tensor<4xf32>
+  return %3 : tensor<4xf32>
+}
