@@ -1,6 +1,6 @@
 #include "codegen/artifact/Artifact.h"
 
-#include "codegen/Compiler.h"
+#include "codegen/Pipeline.h"
 #include "codegen/artifact/Tables.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
@@ -9,7 +9,7 @@
 #include "ir/ops/Kernel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "passes/FormKernels.h"
+#include "passes/PlanMemory.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
@@ -72,8 +72,7 @@ std::string headerText(const ArtifactRequest &request, func::FuncOp function) {
 // Kernels for both instruction levels, and the tables that launch them.
 std::string objectOf(const ArtifactRequest &request, func::FuncOp function, bool withMain) {
   cpu::CpuTarget target;
-  if (failed(passes::formKernels(function, target)))
-    throw CompileError("a program could not be grouped into kernels");
+  groupIntoKernels(function, target, {});
   passes::MemoryPlan plan = passes::planMemory(function, target);
   OwningOpRef<ModuleOp> code = newKernelModule(*function.getContext());
   std::vector<std::unique_ptr<cpu::HostTable>> tables;

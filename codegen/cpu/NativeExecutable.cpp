@@ -1,0 +1,84 @@
+#include "codegen/cpu/NativeExecutable.h"
+
+#include <cstring>
+
+using namespace mlir;
+using namespace ember::ir;
+
+namespace ember::cpu {
+
+namespace {
+
+// Memory that a thread's programs share: one runs at a time.
+struct ThreadArena {
+  void *memory = nullptr;
+  int64_t bytes = 0;
+  ~ThreadArena() { ember_rt_free(memory); }
+  void *reserve(int64_t wanted) {
+    if (wanted > bytes) {
+      ember_rt_free(memory);
+      memory = ember_rt_allocate(wanted);
+      bytes = memory ? wanted : 0;
+      if (!memory)
+        throw std::bad_alloc();
+    }
+    return memory;
+  }
+};
+
+bool wantsTiming() {
+  static const bool wanted = std::getenv("EMBER_TIMING") && std::strcmp(std::getenv("EMBER_TIMING"), "1") == 0;
+  return wanted;
+}
+
+} // namespace
+
+NativeExecutable::NativeExecutable(std::unique_ptr<HostTable> table, std::vector<LoadedKernel> kernels)
+    : table(std::move(table)), kernels(std::move(kernels)), spent(this->kernels.size()) {
+  if (wantsTiming())
+    timedExecutables().push_back(this);
+}
+
+// EMBER_TIMING=1: what each kernel took, over all runs.
+void NativeExecutable::report() const {
+  for (size_t i = 0; i < spent.size(); ++i)
+    std::fprintf(stderr, "%10.1f us a run  %6lld runs  %s\n", spent[i] / 1e3 / std::max<int64_t>(runs, 1),
+                 static_cast<long long>(runs), table->program.launches[i].name);
+}
+
+std::vector<NativeExecutable *> &NativeExecutable::timedExecutables() {
+  static auto *list = [] {
+    std::atexit([] {
+      for (NativeExecutable *executable : timedExecutables())
+        executable->report();
+    });
+    return new std::vector<NativeExecutable *>;
+  }();
+  return *list;
+}
+
+RunFault NativeExecutable::run(const std::vector<void *> &arguments, const std::vector<void *> &results,
+                               const std::map<std::string, int64_t> &sizes) {
+  thread_local ThreadArena arena, scratch;
+  std::vector<int64_t> own;
+  const int64_t *values = table->staticValues.data();
+  if (!table->isStatic) {
+    own = table->resolve(sizes);
+    values = own.data();
+  }
+  void *memory = arena.reserve(values[table->program.arena_bytes] + 64);
+  void *room = scratch.reserve(values[table->program.scratch_bytes] * ember_rt_pool_size(processPool()) + 64);
+  ember_fault fault;
+  RunFault result;
+  int64_t *times = wantsTiming() ? spent.data() : nullptr;
+  ++runs;
+  if (ember_rt_run_timed(&table->program, processPool(), values, arguments.data(), results.data(), memory, room, nullptr, &fault,
+                         times) != 0) {
+    result.happened = true;
+    result.value = fault.value;
+    result.bound = fault.bound;
+  }
+  return result;
+}
+
+} // namespace ember::cpu
