@@ -1,4 +1,4 @@
-#include "ember/jit.h"
+#include "jit/TracedModule.h"
 
 #include "codegen/artifact/Artifact.h"
 #include "functions/Build.h"
@@ -7,20 +7,55 @@ using namespace mlir;
 
 namespace ember::jit {
 
-struct TracedModule::Impl {
-  record::Recorder::Captured captured;
-  std::shared_ptr<Executable> executable;
-  std::vector<Shape> inputShapes, outputShapes;
-  std::vector<ScalarType> inputTypes, outputTypes;
-};
+func::FuncOp TracedModule::Impl::main() const { return *(*module).getOps<func::FuncOp>().begin(); }
 
+size_t TracedModule::Impl::inputCount() const { return main().getNumArguments() - weights.size(); }
+
+std::vector<std::string> TracedModule::Impl::inputNames() const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < inputCount(); ++i)
+    names.push_back(ir::argumentInfo(main(), i).name);
+  return names;
+}
+
+std::vector<std::string> TracedModule::Impl::outputNames() const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < main().getNumResults(); ++i)
+    names.push_back(ir::resultInfo(main(), i).name);
+  return names;
+}
+
+static Shape shapeOf(Type type) {
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(type).getShape();
+  return Shape(shape.begin(), shape.end());
+}
+static ScalarType dtypeOf(Type type) { return record::Recorder::dtypeOf(getElementTypeOrSelf(type)); }
 static std::string describe(const Shape &shape, ScalarType dtype) { return dtype_name(dtype) + functions::shapeText(shape); }
 
-TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &function, const std::vector<Tensor> &examples) {
+namespace {
+
+// What memory is called: parameters and buffers of a module by their node.
+using Names = llvm::DenseMap<record::Node *, ir::ArgumentInfo>;
+
+Names namesOf(const nn::Module &module) {
+  Names names;
+  for (const auto &[name, tensor] : module.named_parameters())
+    names.try_emplace(record::nodeOf(tensor).get(), ir::ArgumentInfo{name, ir::Role::Parameter, tensor.requires_grad()});
+  for (const auto &[name, tensor] : module.named_buffers())
+    names.try_emplace(record::nodeOf(tensor).get(), ir::ArgumentInfo{name, ir::Role::Buffer, false});
+  return names;
+}
+
+// Memory that no module names: a leaf of autograd is a parameter, all else was a tensor of its own.
+ir::ArgumentInfo nameless(const record::Node &node, size_t number) {
+  if (node.leaf)
+    return {"parameter" + std::to_string(number), ir::Role::Parameter, node.requiresGrad};
+  return {"constant" + std::to_string(number), ir::Role::Constant, false};
+}
+
+TracedModule traceWithNames(const std::function<Tensor(const std::vector<Tensor> &)> &function,
+                            const std::vector<Tensor> &examples, const Names &names) {
   record::Recorder &recorder = record::Recorder::get();
-  std::lock_guard lock(recorder.mutex);
-  recorder.flush();
-  auto impl = std::make_shared<TracedModule::Impl>();
   // Inputs of their own: an example may also be a weight, or be looked at by others.
   std::vector<Tensor> inputs;
   std::vector<record::NodeRef> inputNodes;
@@ -28,46 +63,68 @@ TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &fun
     record::NodeRef memory = record::nodeOf(example);
     inputs.push_back(record::tensorOf(recorder.memoryNode(memory->type, recorder.materialize(memory))));
     inputNodes.push_back(record::nodeOf(inputs.back()));
-    impl->inputShapes.push_back(example.sizes());
-    impl->inputTypes.push_back(example.dtype());
   }
   NoGradGuard noGrad;
   Tensor output = function(inputs);
-  impl->outputShapes.push_back(output.sizes());
-  impl->outputTypes.push_back(output.dtype());
   // A view step may be all there is to the output: it is read into a value of its own.
   record::NodeRef outputNode = record::nodeOf(output);
   if (outputNode->buffer && !outputNode->value)
     throw Error("trace: the function looked at a value, or its output does not depend on the inputs; nothing of it was recorded");
-  impl->captured = recorder.capture(inputNodes, {outputNode});
-  impl->executable = compileProgram(*impl->captured.module, CompileOptions::fromEnvironment());
+  record::Recorder::Captured captured = recorder.capture(inputNodes, {outputNode});
+  auto impl = std::make_shared<TracedModule::Impl>();
+  impl->module = std::move(captured.module);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    ir::setArgumentInfo(impl->main(), i, {"input" + std::to_string(i)});
+  for (size_t i = inputs.size(); i < captured.arguments.size(); ++i) {
+    record::NodeRef node = captured.arguments[i];
+    auto known = names.find(node.get());
+    ir::setArgumentInfo(impl->main(), i, known != names.end() ? known->second : nameless(*node, i - inputs.size()));
+    impl->weights.push_back(recorder.materialize(node));
+  }
+  for (size_t i = 0; i < impl->main().getNumResults(); ++i)
+    ir::setResultInfo(impl->main(), i, {"output" + std::to_string(i)});
+  impl->executable = compileProgram(*impl->module, CompileOptions::fromEnvironment());
   return TracedModule(impl);
 }
 
+} // namespace
+
+TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &function, const std::vector<Tensor> &examples) {
+  record::Recorder &recorder = record::Recorder::get();
+  std::lock_guard lock(recorder.mutex);
+  recorder.flush();
+  return traceWithNames(function, examples, Names());
+}
+
 TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples) {
-  return trace([&](const std::vector<Tensor> &inputs) { return module(inputs.at(0)); }, examples);
+  record::Recorder &recorder = record::Recorder::get();
+  std::lock_guard lock(recorder.mutex);
+  recorder.flush();
+  return traceWithNames([&](const std::vector<Tensor> &inputs) { return module(inputs.at(0)); }, examples, namesOf(module));
 }
 
 std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here where) const {
   functions::Entry entry(where);
-  if (inputs.size() != impl->inputShapes.size())
-    throw Error("traced module: expected " + std::to_string(impl->inputShapes.size()) + " inputs, found " +
+  func::FuncOp main = impl->main();
+  if (inputs.size() != impl->inputCount())
+    throw Error("traced module: expected " + std::to_string(impl->inputCount()) + " inputs, found " +
                 std::to_string(inputs.size()));
   std::vector<void *> arguments, results;
   std::vector<std::shared_ptr<record::Buffer>> alive;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].sizes() != impl->inputShapes[i] || inputs[i].dtype() != impl->inputTypes[i])
+    Shape expected = shapeOf(main.getArgument(i).getType());
+    ScalarType dtype = dtypeOf(main.getArgument(i).getType());
+    if (inputs[i].sizes() != expected || inputs[i].dtype() != dtype)
       throw Error("traced module: input " + std::to_string(i) + " is " + describe(inputs[i].sizes(), inputs[i].dtype()) +
-                  ", expected " + describe(impl->inputShapes[i], impl->inputTypes[i]));
+                  ", expected " + describe(expected, dtype));
     alive.push_back(record::contents(inputs[i]));
+    arguments.push_back(alive.back()->data);
   }
-  for (size_t i = inputs.size(); i < impl->captured.arguments.size(); ++i)
-    alive.push_back(entry.recorder.materialize(impl->captured.arguments[i]));
-  for (const auto &buffer : alive)
-    arguments.push_back(buffer->data);
+  for (const auto &weight : impl->weights)
+    arguments.push_back(weight->data);
   std::vector<Tensor> outputs;
-  for (size_t i = 0; i < impl->outputShapes.size(); ++i) {
-    outputs.push_back(empty(impl->outputShapes[i], impl->outputTypes[i]));
+  for (Type type : main.getResultTypes()) {
+    outputs.push_back(empty(shapeOf(type), dtypeOf(type)));
     results.push_back(record::contents(outputs.back())->data);
   }
   RunFault fault = impl->executable->run(arguments, results, {});
@@ -81,23 +138,17 @@ std::string TracedModule::graph() const { return emit("graph"); }
 
 std::string TracedModule::emit(const std::string &stage) const {
   std::lock_guard lock(record::Recorder::get().mutex);
-  return emitStage(*impl->captured.module, stage, CompileOptions::fromEnvironment());
+  return emitStage(*impl->module, stage, CompileOptions::fromEnvironment());
 }
 
 void TracedModule::compile(const std::string &path, std::string name) const {
-  record::Recorder &recorder = record::Recorder::get();
-  std::lock_guard lock(recorder.mutex);
+  std::lock_guard lock(record::Recorder::get().mutex);
   ArtifactRequest request;
-  request.program = *impl->captured.module;
-  for (size_t i = 0; i < impl->inputShapes.size(); ++i)
-    request.inputNames.push_back("input" + std::to_string(i));
-  for (size_t i = 0; i < impl->outputShapes.size(); ++i)
-    request.outputNames.push_back("output" + std::to_string(i));
-  std::vector<std::shared_ptr<record::Buffer>> alive;
-  for (size_t i = impl->inputShapes.size(); i < impl->captured.arguments.size(); ++i) {
-    alive.push_back(recorder.materialize(impl->captured.arguments[i]));
-    request.weights.push_back(alive.back()->data);
-  }
+  request.program = *impl->module;
+  request.inputNames = impl->inputNames();
+  request.outputNames = impl->outputNames();
+  for (const auto &weight : impl->weights)
+    request.weights.push_back(weight->data);
   request.name = name;
   if (name.empty()) {
     size_t start = path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/') + 1;

@@ -68,6 +68,22 @@ TEST(Trace, EqualsTheRecordedResult) {
   }
 }
 
+TEST(Trace, ArgumentsKeepNamesRolesAndFlags) {
+  nn::Sequential model = makeModel();
+  model->named_children()[5].second->requires_grad_(false);
+  ember::Tensor offset = ember::ones({3, 1, 8, 8});
+  std::string text = ember::jit::trace(model, {ember::randn({3, 1, 8, 8})}).graph();
+  for (const char *argument :
+       {"{ember.name = \"input0\", ember.role = \"input\"}",
+        "{ember.name = \"0.weight\", ember.role = \"parameter\", ember.trainable}",
+        "{ember.name = \"1.running_mean\", ember.role = \"buffer\"}", "{ember.name = \"5.weight\", ember.role = \"parameter\"}",
+        "(tensor<3x10xf32> {ember.name = \"output0\"})"})
+    EXPECT_NE(text.find(argument), std::string::npos) << argument << " in\n" << text;
+  auto shifted = [&](const std::vector<ember::Tensor> &inputs) { return inputs[0] + offset; };
+  text = ember::jit::trace(shifted, {ember::randn({3, 1, 8, 8})}).graph();
+  EXPECT_NE(text.find("{ember.name = \"constant0\", ember.role = \"constant\"}"), std::string::npos) << text;
+}
+
 TEST(Artifact, ExecutableGivesTheSameBits) {
   Folder folder("ember_executable");
   nn::Sequential model = makeModel();

@@ -1,0 +1,25 @@
+// What a traced module holds: a program with names and the memory of its weights. Nothing of the recorder.
+#pragma once
+
+#include "ember/jit.h"
+#include "ir/Signature.h"
+#include "record/Recorder.h"
+
+namespace ember::jit {
+
+struct TracedModule::Impl {
+  /// Set where the program does not stand in the recorder's context.
+  std::unique_ptr<mlir::MLIRContext> ownContext;
+  /// Function `main`: the inputs, then all else (parameters, buffers, constants, states); names and roles are attributes
+  /// (ir/Signature.h).
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// Memory of each argument after the inputs. Programs that run meanwhile do not write it: it has a holder here.
+  std::vector<std::shared_ptr<record::Buffer>> weights;
+  std::shared_ptr<Executable> executable;
+
+  mlir::func::FuncOp main() const;
+  size_t inputCount() const;
+  std::vector<std::string> inputNames() const, outputNames() const;
+};
+
+} // namespace ember::jit

@@ -1,0 +1,36 @@
+// What the arguments and results of a program are: names and roles, kept as attributes of its function so that text, bytecode and
+// packages carry them.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <optional>
+#include <string>
+
+namespace ember::ir {
+
+/// What an argument holds. Inputs come from the caller; all else is the program's own memory.
+enum class Role { Input, Parameter, Buffer, Constant, Generator, Hyper, Optimizer };
+/// `input`, `parameter`, `buffer`, `constant`, `generator`, `hyper`, `optimizer`.
+llvm::StringRef roleName(Role role);
+std::optional<Role> roleOf(llvm::StringRef name);
+
+/// One argument: attributes `ember.name` (unique; parameters and buffers by module path, `net.0.weight`), `ember.role` and
+/// `ember.trainable`. An argument without them is the input `inputN`.
+struct ArgumentInfo {
+  std::string name;
+  Role role = Role::Input;
+  bool trainable = false;
+};
+ArgumentInfo argumentInfo(mlir::func::FuncOp function, unsigned number);
+void setArgumentInfo(mlir::func::FuncOp function, unsigned number, const ArgumentInfo &info);
+
+/// One result: attributes `ember.name` and `ember.updates`, the number of the argument whose next state it is (-1: an output for
+/// the caller). A result without them is the output `outputN`.
+struct ResultInfo {
+  std::string name;
+  int64_t updates = -1;
+};
+ResultInfo resultInfo(mlir::func::FuncOp function, unsigned number);
+void setResultInfo(mlir::func::FuncOp function, unsigned number, const ResultInfo &info);
+
+} // namespace ember::ir
