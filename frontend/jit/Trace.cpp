@@ -3,6 +3,8 @@
 #include "codegen/artifact/Artifact.h"
 #include "functions/Build.h"
 
+#include <filesystem>
+
 using namespace mlir;
 
 namespace ember::jit {
@@ -142,6 +144,8 @@ std::string TracedModule::emit(const std::string &stage) const {
 }
 
 void TracedModule::compile(const std::string &path, std::string name) const {
+  if (std::filesystem::path(path).extension() == ".ember")
+    return save(path);
   std::lock_guard lock(record::Recorder::get().mutex);
   ArtifactRequest request;
   request.program = *impl->module;

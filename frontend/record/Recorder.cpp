@@ -64,7 +64,10 @@ Buffer::Buffer(size_t bytes) : data(ember_rt_allocate(bytes)), bytes(bytes) {
     throw Error("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(ember_rt_live_bytes()) +
                 " in use");
 }
-Buffer::~Buffer() { ember_rt_free(data); }
+Buffer::~Buffer() {
+  if (!owner)
+    ember_rt_free(data);
+}
 
 Node::~Node() {
   if (value)

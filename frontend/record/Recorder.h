@@ -16,10 +16,15 @@ namespace ember::record {
 /// Row-major memory of one tensor.
 struct Buffer {
   explicit Buffer(size_t bytes);
+  /// Memory that lives as long as `owner`: a mapped file.
+  Buffer(void *data, size_t bytes, std::shared_ptr<const void> owner) : data(data), bytes(bytes), owner(std::move(owner)) {}
   ~Buffer();
   Buffer(const Buffer &) = delete;
   void *data;
   size_t bytes;
+
+private:
+  std::shared_ptr<const void> owner; // null: the memory is the buffer's own
 };
 
 /// Where the gradient of a leaf is gathered.
