@@ -9,6 +9,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <random>
+#include <set>
 #include <sstream>
 #include <unistd.h>
 
@@ -57,6 +58,26 @@ protected:
     return "";
   }
 
+  std::string writeError(mlir::ModuleOp module) {
+    try {
+      writePackage(module, {}, path);
+    } catch (const PackageError &error) {
+      return error.what();
+    }
+    return "";
+  }
+  static std::string textOf(mlir::ModuleOp module) {
+    std::string text;
+    llvm::raw_string_ostream(text) << module;
+    return text;
+  }
+  static size_t opsOf(mlir::ModuleOp module) {
+    size_t count = 0;
+    for (auto function : module.getOps<mlir::func::FuncOp>())
+      function.walk([&](mlir::Operation *op) { count += op != function; });
+    return count;
+  }
+
   mlir::MLIRContext context;
   fs::path folder;
   std::string path;
@@ -68,15 +89,34 @@ TEST_F(Packages, KeepTheProgramAndItsMemory) {
   packed();
   Package package = readPackage(path, context);
   EXPECT_EQ(package.producer.rfind("ember ", 0), 0u);
-  std::string text, expected;
-  llvm::raw_string_ostream(text) << *package.module;
-  llvm::raw_string_ostream(expected) << *mlir::parseSourceString<mlir::ModuleOp>(kProgram, &context);
-  EXPECT_EQ(text, expected);
+  EXPECT_EQ(textOf(*package.module), textOf(*mlir::parseSourceString<mlir::ModuleOp>(kProgram, &context)));
   ASSERT_EQ(package.weights.size(), 2u);
   EXPECT_EQ(package.weights[0].bytes, sizeof weight);
   EXPECT_EQ(std::memcmp(package.weights[0].data, weight, sizeof weight), 0);
   EXPECT_EQ(std::memcmp(package.weights[1].data, count, sizeof count), 0);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(package.weights[1].data) % 64, 0u);
+}
+
+// tests/ir/every-op.mlir has every op of the dialect, and a package keeps it.
+TEST_F(Packages, KeepEveryOp) {
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(EMBER_TESTS_DIR "/ir/every-op.mlir", &context);
+  ASSERT_TRUE(module);
+  std::set<std::string> present;
+  module->walk([&](mlir::Operation *op) { present.insert(op->getName().getStringRef().str()); });
+  for (mlir::RegisteredOperationName name : context.getRegisteredOperationsByDialect("ember"))
+    EXPECT_TRUE(present.count(name.getStringRef().str())) << "tests/ir/every-op.mlir lacks " << name.getStringRef().str();
+  EXPECT_EQ(writeError(*module), path + ": op " + std::to_string(opsOf(*module) - 2) +
+                                     " ('ember.leaf'): an op with effects has no place in a package");
+  module->lookupSymbol("recorded")->erase();
+  EXPECT_EQ(writeError(*module), "");
+  Package package = readPackage(path, context);
+  for (auto function : module->getOps<mlir::func::FuncOp>()) { // a package writes out the names that arguments have by default
+    for (unsigned number = 0; number < function.getNumArguments(); ++number)
+      setArgumentInfo(function, number, argumentInfo(function, number));
+    for (unsigned number = 0; number < function.getNumResults(); ++number)
+      setResultInfo(function, number, resultInfo(function, number));
+  }
+  EXPECT_EQ(textOf(*package.module), textOf(*module));
 }
 
 TEST_F(Packages, EveryTruncationAndEveryFlipIsFound) {

@@ -22,7 +22,8 @@ public:
   /// The graph at a stage of compilation: graph, kernels, planned, vector, llvm, asm.
   std::string emit(const std::string &stage) const;
   /// Writes a native artifact that needs neither ember nor LLVM: `.so`, `.a`, `.o` with a C header beside, or, without an ending,
-  /// an executable that takes and gives .npy files; or `.ember`, a package. `name` prefixes its functions; default: the file's stem.
+  /// an executable that takes and gives .npy files; or `.ember`, a package. `name` prefixes its functions; default: the file's
+  /// stem.
   void compile(const std::string &path, std::string name = "") const;
 
   /// Writes the graph and its weights as one package, whole or not at all. The same graph and weights give the same bytes.
@@ -38,7 +39,6 @@ TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples);
 template <typename Impl> TracedModule trace(const nn::ModuleHolder<Impl> &module, const std::vector<Tensor> &examples) {
   return trace(*module, examples);
 }
-
 
 void save(const TracedModule &traced, const std::string &path);
 /// Reads a package. Its weights are mapped, not copied. Nothing in the file is trusted: what is wrong with it is an Error of one
