@@ -15,6 +15,7 @@ namespace ember {
 
 struct CompileOptions {
   std::string target = "native"; // native, x86-64-v3, x86-64-v4
+  bool simplify = true;          // false: the ops as they were recorded
   bool fuse = true;              // false: every op is a kernel of its own
   bool interpret = false;        // reference values instead of compiled code
 

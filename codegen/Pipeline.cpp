@@ -1,6 +1,8 @@
 #include "codegen/Pipeline.h"
 
+#include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
+#include "passes/Simplify.h"
 
 using namespace mlir;
 using namespace ember::ir;
@@ -15,6 +17,10 @@ func::FuncOp mainOf(ModuleOp module) {
 }
 
 void groupIntoKernels(func::FuncOp function, const TargetModel &target, const CompileOptions &options) {
+  if (options.simplify) {
+    passes::foldConstants(function);
+    passes::simplify(function);
+  }
   if (failed(passes::formKernels(function, target, {options.fuse})))
     throw CompileError("a program could not be grouped into kernels");
 }

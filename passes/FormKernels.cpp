@@ -9,6 +9,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/Simplify.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -38,7 +39,7 @@ public:
     if (failed(checkConstants()))
       return failure();
     separateResults();
-    dropDead();
+    dropDead(block);
     number();
     for (Operation &op : block.without_terminator())
       if (!isFree(&op) && failed(place(&op)))
@@ -75,16 +76,6 @@ private:
                << op.getResult(0).getType() << " with several: pass it as an argument";
     }
     return success();
-  }
-
-  // Consumers first, so that a chain that nobody reads goes as a whole and is not computed up to its last op.
-  void dropDead() {
-    SmallVector<Operation *> ops;
-    for (Operation &op : block.without_terminator())
-      ops.push_back(&op);
-    for (Operation *op : llvm::reverse(ops))
-      if (isOpTriviallyDead(op))
-        op->erase();
   }
 
   void number() {

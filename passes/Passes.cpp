@@ -4,7 +4,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/Autodiff.h"
+#include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
+#include "passes/Simplify.h"
 
 using namespace mlir;
 
@@ -37,6 +39,20 @@ struct FormKernelsPass : PassWrapper<FormKernelsPass, OperationPass<func::FuncOp
     if (failed(formKernels(getOperation(), PairTarget())))
       signalPassFailure();
   }
+};
+
+struct SimplifyPass : PassWrapper<SimplifyPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SimplifyPass)
+  StringRef getArgument() const override { return "ember-simplify"; }
+  StringRef getDescription() const override { return "applies the ops' folds, merges equal ops, drops dead ones"; }
+  void runOnOperation() override { simplify(getOperation()); }
+};
+
+struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldConstantsPass)
+  StringRef getArgument() const override { return "ember-fold-constants"; }
+  StringRef getDescription() const override { return "computes what depends on constants alone"; }
+  void runOnOperation() override { foldConstants(getOperation()); }
 };
 
 // main(x…) -> y becomes main(x…) -> (y, dy/dx…), where y is a float scalar and every float argument gets a gradient.
@@ -77,6 +93,8 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
 void registerPasses() {
   PassRegistration<FormKernelsPass>();
   PassRegistration<AutodiffPass>();
+  PassRegistration<SimplifyPass>();
+  PassRegistration<FoldConstantsPass>();
 }
 
 } // namespace ember::passes

@@ -40,6 +40,10 @@ def Ember_ScalarOp : OpInterface<"ScalarOp", [Ember_IndexedOp]> {
       (ins "::llvm::ArrayRef<::ember::ir::Expr>":$loops, "::ember::ir::Space &":$space), "", "return {};">,
     InterfaceMethod<"The meaning: exact on doubles, 64-bit integers and bools; the caller rounds or wraps once to the dtype.",
       "::ember::ir::Scalar", "evaluateScalar", (ins "::llvm::ArrayRef<::ember::ir::Scalar>":$args)>,
+    InterfaceMethod<[{
+      Whether every compiled element is the reference's, rounded once: then it may be computed when compiling. Default: the op
+      states no tolerance.
+    }], "bool", "foldsExactly", (ins), "", "return !::llvm::isa<::ember::ir::ToleranceOp>($_op.getOperation());">,
     InterfaceMethod<"Cost of one element in flops; what costs 8 or more is kept rather than computed again.",
       "unsigned", "cost", (ins), "", "return 1;">,
   ];

@@ -21,5 +21,6 @@ template <typename ConcreteType> struct NoGradient : mlir::OpTrait::TraitBase<Co
 } // namespace ember::ir
 
 #include "ir/interfaces/Differentiable.h.inc"
-#include "ir/interfaces/Indexed.h.inc"
 #include "ir/interfaces/Reference.h.inc"
+
+#include "ir/interfaces/Indexed.h.inc" // asks for the tolerance above

@@ -3,6 +3,7 @@
 #include "ir/ops/Comparison.h"
 #include "ir/ops/Gradient.h"
 #include "ir/ops/ScalarEmitter.h"
+#include "ir/ops/Splat.h"
 #include "ir/ops/Unary.h"
 
 #include <cmath>
@@ -22,6 +23,12 @@ void AddOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 Value AddOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   return ScalarEmitter{builder, loc}.either<arith::AddFOp, arith::AddIOp>(args[0], args[1]);
 }
+// x + -0 = x for every float; x + 0 is not: -0 + 0 = 0. Of integers both are 0.
+OpFoldResult AddOp::fold(FoldAdaptor) {
+  if (isSplat(getRhs(), -0.0))
+    return getLhs();
+  return isSplat(getLhs(), -0.0) ? getRhs() : Value();
+}
 Scalar AddOp::evaluateScalar(ArrayRef<Scalar> args) {
   if (args[0].isReal())
     return Scalar::real(args[0].real() + args[1].real());
@@ -36,6 +43,7 @@ void SubOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 Value SubOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   return ScalarEmitter{builder, loc}.either<arith::SubFOp, arith::SubIOp>(args[0], args[1]);
 }
+OpFoldResult SubOp::fold(FoldAdaptor) { return isSplat(getRhs(), 0) ? getLhs() : Value(); } // also of -0
 Scalar SubOp::evaluateScalar(ArrayRef<Scalar> args) {
   if (args[0].isReal())
     return Scalar::real(args[0].real() - args[1].real());
@@ -59,6 +67,17 @@ void MulOp::vjpReads(ArrayRef<bool> needs, SmallVectorImpl<Value> &reads) {
 }
 Value MulOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   return ScalarEmitter{builder, loc}.either<arith::MulFOp, arith::MulIOp>(args[0], args[1]);
+}
+// x 0 is no 0 for infinities, NaN and negative floats.
+OpFoldResult MulOp::fold(FoldAdaptor) {
+  bool isInteger = !isa<FloatType>(getElementTypeOrSelf(getType()));
+  for (auto [number, other] : {std::pair(getRhs(), getLhs()), std::pair(getLhs(), getRhs())}) {
+    if (isSplat(number, 1))
+      return other;
+    if (isInteger && isSplat(number, 0))
+      return number;
+  }
+  return {};
 }
 Scalar MulOp::evaluateScalar(ArrayRef<Scalar> args) {
   if (args[0].isReal())
@@ -86,6 +105,7 @@ void DivOp::vjpReads(ArrayRef<bool> needs, SmallVectorImpl<Value> &reads) {
 Value DivOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   return arith::DivFOp::create(builder, loc, args[0], args[1]);
 }
+OpFoldResult DivOp::fold(FoldAdaptor) { return isSplat(getRhs(), 1) ? getLhs() : Value(); }
 Scalar DivOp::evaluateScalar(ArrayRef<Scalar> args) { return Scalar::real(args[0].real() / args[1].real()); }
 
 // floor_divide and remainder are steps: the quotient's gradient is 0, x - y floor(x / y) has 1 and -floor(x / y).
@@ -127,6 +147,8 @@ static double floorDivide(double x, double y) {
   return quotient == 0 ? std::copysign(0.0, x / y) : std::round(quotient);
 }
 
+// The compiled quotient of floats is rounded before its floor.
+bool FloorDivideOp::foldsExactly() { return !isa<FloatType>(getElementTypeOrSelf(getType())); }
 Value FloorDivideOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   ScalarEmitter emitter{builder, loc};
   if (!ScalarEmitter::isFloat(args[0]))

@@ -1,9 +1,9 @@
 include "ir/ops/OpBase.td"
 
 // An elementwise op on two tensors of one type.
-class Ember_BinaryOp<string mnemonic, Type tensor, list<Trait> traits = []>
+class Ember_BinaryOp<string mnemonic, Type tensor, list<Trait> traits = [], list<string> scalarMethods = []>
     : Ember_Op<mnemonic, [Pure, SameOperandsAndResultType,
-                          DeclareOpInterfaceMethods<Ember_IndexedOp>, DeclareOpInterfaceMethods<Ember_ScalarOp>,
+                          DeclareOpInterfaceMethods<Ember_IndexedOp>, DeclareOpInterfaceMethods<Ember_ScalarOp, scalarMethods>,
                           DeclareOpInterfaceMethods<Ember_DifferentiableOp>] # traits> {
   let arguments = (ins tensor:$lhs, tensor:$rhs);
   let results = (outs tensor:$result);
@@ -17,6 +17,7 @@ def Ember_AddOp : Ember_BinaryOp<"add", Ember_NumberTensor, [Commutative]> {
     Shapes: operands and result have one type. Errors: none at run time.
     Example: `%z = ember.add %x, %y : tensor<4x8xf32>`
   }];
+  let hasFolder = 1;
 }
 
 def Ember_SubOp : Ember_BinaryOp<"sub", Ember_NumberTensor> {
@@ -26,6 +27,7 @@ def Ember_SubOp : Ember_BinaryOp<"sub", Ember_NumberTensor> {
     Shapes: operands and result have one type. Errors: none at run time.
     Example: `%z = ember.sub %x, %y : tensor<4x8xf32>`
   }];
+  let hasFolder = 1;
 }
 
 def Ember_MulOp : Ember_BinaryOp<"mul", Ember_NumberTensor, [Commutative]> {
@@ -35,6 +37,7 @@ def Ember_MulOp : Ember_BinaryOp<"mul", Ember_NumberTensor, [Commutative]> {
     Shapes: operands and result have one type. Errors: none at run time.
     Example: `%z = ember.mul %x, %y : tensor<4x8xf32>`
   }];
+  let hasFolder = 1;
 }
 
 def Ember_DivOp : Ember_BinaryOp<"div", Ember_FloatTensor> {
@@ -44,9 +47,10 @@ def Ember_DivOp : Ember_BinaryOp<"div", Ember_FloatTensor> {
     Shapes: operands and result have one type. Errors: none at run time.
     Example: `%z = ember.div %x, %y : tensor<4x8xf32>`
   }];
+  let hasFolder = 1;
 }
 
-def Ember_FloorDivideOp : Ember_BinaryOp<"floor_divide", Ember_NumberTensor> {
+def Ember_FloorDivideOp : Ember_BinaryOp<"floor_divide", Ember_NumberTensor, [], ["foldsExactly"]> {
   let summary = "quotient rounded toward -infinity";
   let description = [{
     floor_divide(x, y) = floor(x / y).

@@ -2,6 +2,7 @@
 
 #include "ir/ops/Gradient.h"
 #include "ir/ops/ScalarEmitter.h"
+#include "ir/ops/Splat.h"
 
 #include <cmath>
 
@@ -95,6 +96,14 @@ SmallVector<Value> SelectOp::buildVjp(OpBuilder &builder, ValueRange cotangents,
 void SelectOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getCondition()); }
 Value SelectOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   return arith::SelectOp::create(builder, loc, args[0], args[1], args[2]);
+}
+OpFoldResult SelectOp::fold(FoldAdaptor) {
+  if (getYes() == getNo())
+    return getYes();
+  std::optional<Scalar> condition = splatOf(getCondition());
+  if (!condition)
+    return {};
+  return condition->isTrue() ? getYes() : getNo();
 }
 Scalar SelectOp::evaluateScalar(ArrayRef<Scalar> args) { return args[0].isTrue() ? args[1] : args[2]; }
 
@@ -192,6 +201,31 @@ Value CastOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   return arith::TruncFOp::create(builder, loc, type, x);
 }
 
+// Whether every value of `from` is one of `to`, and of one kind: then a cast of the cast is a cast.
+static bool widens(Type from, Type to) {
+  unsigned narrow = from.getIntOrFloatBitWidth(), wide = to.getIntOrFloatBitWidth();
+  if (isa<FloatType>(from) || isa<FloatType>(to))
+    return isa<FloatType>(from) && isa<FloatType>(to) && narrow < wide;
+  if (from.isUnsignedInteger() || from.isInteger(1))
+    return narrow < wide;
+  return narrow < wide && !to.isUnsignedInteger();
+}
+
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getType())
+    return getInput();
+  auto inner = getInput().getDefiningOp<CastOp>();
+  if (!inner || !widens(elementOf(inner.getInput()), elementOf(inner.getResult())))
+    return {};
+  if (inner.getInput().getType() == getType())
+    return inner.getInput();
+  // To bool is "!= 0", no wrap; between kinds the intermediate type decides what fits.
+  Type to = elementOf(getResult());
+  if (isa<FloatType>(to) != isa<FloatType>(elementOf(inner.getResult())) || to.isInteger(1))
+    return {};
+  getInputMutable().assign(inner.getInput());
+  return getResult();
+}
 Scalar CastOp::evaluateScalar(ArrayRef<Scalar> args) {
   Type target = elementOf(getResult());
   if (target.isInteger(1))

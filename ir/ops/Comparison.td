@@ -28,33 +28,34 @@ def Ember_SelectOp : Ember_Op<"select", [Pure, AllTypesMatch<["yes", "no", "resu
   let arguments = (ins Ember_BoolTensor:$condition, Ember_Tensor:$yes, Ember_Tensor:$no);
   let results = (outs Ember_Tensor:$result);
   let assemblyFormat = "$condition `,` $yes `,` $no attr-dict `:` type($condition) `,` type($result)";
+  let hasFolder = 1;
   let hasVerifier = 1;
 }
 
-class Ember_LogicalOp<string mnemonic> : Ember_Op<mnemonic, [Pure, SameOperandsAndResultType, Ember_NoGradient,
-    DeclareOpInterfaceMethods<Ember_IndexedOp>, DeclareOpInterfaceMethods<Ember_ScalarOp>]> {
+class Ember_LogicalOp<string mnemonic, list<Trait> traits = []> : Ember_Op<mnemonic, [Pure, SameOperandsAndResultType,
+    Ember_NoGradient, DeclareOpInterfaceMethods<Ember_IndexedOp>, DeclareOpInterfaceMethods<Ember_ScalarOp>] # traits> {
   let results = (outs RankedTensorOf<[I1, Ember_Integer]>:$result);
 }
 
-def Ember_LogicalAndOp : Ember_LogicalOp<"and"> {
+def Ember_LogicalAndOp : Ember_LogicalOp<"and", [Commutative, Idempotent]> {
   let summary = "and, bit by bit";
   let description = [{ and(x, y) = x & y. Shapes: one type. Errors: none. Example: `%z = ember.and %x, %y : tensor<4xi1>` }];
   let arguments = (ins RankedTensorOf<[I1, Ember_Integer]>:$lhs, RankedTensorOf<[I1, Ember_Integer]>:$rhs);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
 }
-def Ember_LogicalOrOp : Ember_LogicalOp<"or"> {
+def Ember_LogicalOrOp : Ember_LogicalOp<"or", [Commutative, Idempotent]> {
   let summary = "or, bit by bit";
   let description = [{ or(x, y) = x | y. Shapes: one type. Errors: none. Example: `%z = ember.or %x, %y : tensor<4xi1>` }];
   let arguments = (ins RankedTensorOf<[I1, Ember_Integer]>:$lhs, RankedTensorOf<[I1, Ember_Integer]>:$rhs);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
 }
-def Ember_LogicalXorOp : Ember_LogicalOp<"xor"> {
+def Ember_LogicalXorOp : Ember_LogicalOp<"xor", [Commutative]> {
   let summary = "exclusive or, bit by bit";
   let description = [{ xor(x, y) = x ^ y. Shapes: one type. Errors: none. Example: `%z = ember.xor %x, %y : tensor<4xi1>` }];
   let arguments = (ins RankedTensorOf<[I1, Ember_Integer]>:$lhs, RankedTensorOf<[I1, Ember_Integer]>:$rhs);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
 }
-def Ember_LogicalNotOp : Ember_LogicalOp<"not"> {
+def Ember_LogicalNotOp : Ember_LogicalOp<"not", [Involution]> {
   let summary = "not, bit by bit";
   let description = [{ not(x) = ~x. Shapes: one type. Errors: none. Example: `%z = ember.not %x : tensor<4xi1>` }];
   let arguments = (ins RankedTensorOf<[I1, Ember_Integer]>:$input);
@@ -73,5 +74,6 @@ def Ember_CastOp : Ember_Op<"cast", [Pure, DeclareOpInterfaceMethods<Ember_Index
   let arguments = (ins Ember_Tensor:$input);
   let results = (outs Ember_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasFolder = 1;
   let hasVerifier = 1;
 }

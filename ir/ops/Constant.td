@@ -43,6 +43,7 @@ class Ember_IdentityOp<string mnemonic, list<Trait> traits = []>
                           DeclareOpInterfaceMethods<Ember_ScalarOp>] # traits> {
   let arguments = (ins Ember_Tensor:$input);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$input attr-dict `:` type($result)";
 }
 

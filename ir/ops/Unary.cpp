@@ -147,6 +147,8 @@ Scalar RsqrtOp::evaluateScalar(ArrayRef<Scalar> args) {
   Scalar root = roundTo(getElementTypeOrSelf(getType()), Scalar::real(std::sqrt(args[0].real())));
   return Scalar::real(1 / root.real());
 }
+// bf16 and f16 are computed in f32, the root too.
+bool RsqrtOp::foldsExactly() { return getElementTypeOrSelf(getType()).getIntOrFloatBitWidth() >= 32; }
 unsigned RsqrtOp::cost() { return 8; }
 
 // d (1/x) = -(1/x)² dx.

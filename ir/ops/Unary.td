@@ -1,10 +1,10 @@
 include "ir/ops/OpBase.td"
 
 // An elementwise op on one float tensor.
-class Ember_UnaryOp<string mnemonic, Type tensor, list<Trait> traits = []>
+class Ember_UnaryOp<string mnemonic, Type tensor, list<Trait> traits = [], list<string> scalarMethods = ["cost"]>
     : Ember_Op<mnemonic, [Pure, SameOperandsAndResultType,
                           DeclareOpInterfaceMethods<Ember_IndexedOp>,
-                          DeclareOpInterfaceMethods<Ember_ScalarOp, ["cost"]>,
+                          DeclareOpInterfaceMethods<Ember_ScalarOp, scalarMethods>,
                           DeclareOpInterfaceMethods<Ember_DifferentiableOp>] # traits> {
   let arguments = (ins tensor:$input);
   let results = (outs tensor:$result);
@@ -14,7 +14,7 @@ class Ember_UnaryOp<string mnemonic, Type tensor, list<Trait> traits = []>
 class Ember_ApproximateOp<string mnemonic> : Ember_UnaryOp<mnemonic, Ember_FloatTensor,
     [DeclareOpInterfaceMethods<Ember_ToleranceOp>]>;
 
-def Ember_NegOp : Ember_UnaryOp<"neg", Ember_NumberTensor> {
+def Ember_NegOp : Ember_UnaryOp<"neg", Ember_NumberTensor, [Involution]> {
   let summary = "negation";
   let description = [{
     neg(x) = -x. Integers wrap.
@@ -23,7 +23,7 @@ def Ember_NegOp : Ember_UnaryOp<"neg", Ember_NumberTensor> {
   }];
 }
 
-def Ember_AbsOp : Ember_UnaryOp<"abs", Ember_NumberTensor> {
+def Ember_AbsOp : Ember_UnaryOp<"abs", Ember_NumberTensor, [Idempotent]> {
   let summary = "absolute value";
   let description = [{
     abs(x) = |x|; gradient 0 at 0.
@@ -32,7 +32,7 @@ def Ember_AbsOp : Ember_UnaryOp<"abs", Ember_NumberTensor> {
   }];
 }
 
-def Ember_SignOp : Ember_UnaryOp<"sign", Ember_NumberTensor> {
+def Ember_SignOp : Ember_UnaryOp<"sign", Ember_NumberTensor, [Idempotent]> {
   let summary = "sign: -1, 0 or 1";
   let description = [{
     sign(x); sign(NaN) = 0; gradient 0.
@@ -41,7 +41,7 @@ def Ember_SignOp : Ember_UnaryOp<"sign", Ember_NumberTensor> {
   }];
 }
 
-def Ember_FloorOp : Ember_UnaryOp<"floor", Ember_FloatTensor> {
+def Ember_FloorOp : Ember_UnaryOp<"floor", Ember_FloatTensor, [Idempotent]> {
   let summary = "largest integer not above";
   let description = [{
     floor(x); gradient 0.
@@ -50,7 +50,7 @@ def Ember_FloorOp : Ember_UnaryOp<"floor", Ember_FloatTensor> {
   }];
 }
 
-def Ember_CeilOp : Ember_UnaryOp<"ceil", Ember_FloatTensor> {
+def Ember_CeilOp : Ember_UnaryOp<"ceil", Ember_FloatTensor, [Idempotent]> {
   let summary = "smallest integer not below";
   let description = [{
     ceil(x); gradient 0.
@@ -59,7 +59,7 @@ def Ember_CeilOp : Ember_UnaryOp<"ceil", Ember_FloatTensor> {
   }];
 }
 
-def Ember_RoundOp : Ember_UnaryOp<"round", Ember_FloatTensor> {
+def Ember_RoundOp : Ember_UnaryOp<"round", Ember_FloatTensor, [Idempotent]> {
   let summary = "nearest integer, ties to even";
   let description = [{
     round(x); gradient 0.
@@ -68,7 +68,7 @@ def Ember_RoundOp : Ember_UnaryOp<"round", Ember_FloatTensor> {
   }];
 }
 
-def Ember_TruncOp : Ember_UnaryOp<"trunc", Ember_FloatTensor> {
+def Ember_TruncOp : Ember_UnaryOp<"trunc", Ember_FloatTensor, [Idempotent]> {
   let summary = "integer part";
   let description = [{
     trunc(x); gradient 0.
@@ -77,7 +77,7 @@ def Ember_TruncOp : Ember_UnaryOp<"trunc", Ember_FloatTensor> {
   }];
 }
 
-def Ember_ReluOp : Ember_UnaryOp<"relu", Ember_FloatTensor> {
+def Ember_ReluOp : Ember_UnaryOp<"relu", Ember_FloatTensor, [Idempotent]> {
   let summary = "max(x, 0)";
   let description = [{
     relu(x) = max(x, 0); NaN and -0 stay themselves; the gradient is zeroed where the result is not above 0.
@@ -95,7 +95,7 @@ def Ember_SqrtOp : Ember_UnaryOp<"sqrt", Ember_FloatTensor> {
   }];
 }
 
-def Ember_RsqrtOp : Ember_UnaryOp<"rsqrt", Ember_FloatTensor> {
+def Ember_RsqrtOp : Ember_UnaryOp<"rsqrt", Ember_FloatTensor, [], ["cost", "foldsExactly"]> {
   let summary = "reciprocal square root";
   let description = [{
     rsqrt(x) = 1 / sqrt(x), each step rounded.

@@ -2,6 +2,7 @@
 
 #include "ir/ops/Constant.h"
 #include "ir/ops/Gradient.h"
+#include "ir/ops/Splat.h"
 
 using namespace mlir;
 
@@ -35,6 +36,23 @@ Access BroadcastOp::access(unsigned, ArrayRef<Expr> loops, Space &) {
 SmallVector<Value> BroadcastOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {
   return {sumTo(builder, getLoc(), cotangents[0], typeOf(getInput()))};
 }
+// Dimensions align at the right, so one broadcast does what two in a row do; leading ones need no reshape.
+OpFoldResult BroadcastOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getType())
+    return getInput();
+  if (auto inner = getInput().getDefiningOp<BroadcastOp>()) {
+    getInputMutable().assign(inner.getInput());
+    return getResult();
+  }
+  auto inner = getInput().getDefiningOp<ReshapeOp>();
+  if (!inner)
+    return {};
+  SmallVector<SizeExpr> from = dimSizes(typeOf(inner.getInput())), to = dimSizes(typeOf(inner.getResult()));
+  if (to.size() <= from.size() || ArrayRef(to).take_back(from.size()) != ArrayRef(from))
+    return {};
+  getInputMutable().assign(inner.getInput());
+  return getResult();
+}
 void BroadcastOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 
 LogicalResult BroadcastOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
@@ -66,6 +84,15 @@ Access ReshapeOp::access(unsigned, ArrayRef<Expr> loops, Space &space) {
 
 SmallVector<Value> ReshapeOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {
   return {ReshapeOp::create(builder, getLoc(), getInput().getType(), cotangents[0])};
+}
+OpFoldResult ReshapeOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getType())
+    return getInput();
+  auto inner = getInput().getDefiningOp<ReshapeOp>();
+  if (!inner)
+    return {};
+  getInputMutable().assign(inner.getInput());
+  return getResult();
 }
 void ReshapeOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 
@@ -107,6 +134,19 @@ SmallVector<Value> TransposeOp::buildVjp(OpBuilder &builder, ValueRange cotangen
   for (auto [i, dim] : llvm::enumerate(getPermutation()))
     inverse[dim] = i;
   return {TransposeOp::create(builder, getLoc(), getInput().getType(), cotangents[0], inverse)};
+}
+OpFoldResult TransposeOp::fold(FoldAdaptor) {
+  if (llvm::is_sorted(getPermutation()))
+    return getInput();
+  auto inner = getInput().getDefiningOp<TransposeOp>();
+  if (!inner)
+    return {};
+  SmallVector<int64_t> combined;
+  for (int64_t dim : getPermutation())
+    combined.push_back(inner.getPermutation()[dim]);
+  setPermutation(combined);
+  getInputMutable().assign(inner.getInput());
+  return getResult();
 }
 void TransposeOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 
@@ -179,6 +219,28 @@ SmallVector<Value> SliceOp::buildVjp(OpBuilder &builder, ValueRange cotangents, 
   gradients[0] = UpdateSliceOp::create(builder, getLoc(), zeros, cotangents[0], getStarts(), getStrides());
   return gradients;
 }
+// Whether the starts are these numbers, known when compiling, one apart.
+static bool startsAt(ValueRange starts, ArrayRef<int64_t> strides, ArrayRef<int64_t> numbers) {
+  return llvm::all_of(strides, [](int64_t stride) { return stride == 1; }) &&
+         llvm::all_of(llvm::zip_equal(starts, numbers),
+                      [](auto pair) { return isSplat(std::get<0>(pair), static_cast<double>(std::get<1>(pair))); });
+}
+
+// The whole tensor, what `pad` put a border around, or what `update_slice` put there. A start known only when running may be
+// out of range: that fault stays.
+OpFoldResult SliceOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getType() && startsAt(getStarts(), getStrides(), SmallVector<int64_t>(getStarts().size())))
+    return getInput();
+  if (auto pad = getInput().getDefiningOp<PadOp>())
+    if (pad.getInput().getType() == getType() && startsAt(getStarts(), getStrides(), pad.getLow()))
+      return pad.getInput();
+  auto update = getInput().getDefiningOp<UpdateSliceOp>();
+  bool isKnown = llvm::all_of(getStarts(), [](Value start) { return splatOf(start).has_value(); });
+  if (update && isKnown && update.getUpdate().getType() == getType() && update.getStarts() == getStarts() &&
+      update.getStrides() == getStrides())
+    return update.getUpdate();
+  return {};
+}
 void SliceOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { llvm::append_range(reads, getStarts()); }
 LogicalResult SliceOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
   for (int64_t flat = 0; flat < results[0].size(); ++flat) {
@@ -210,6 +272,11 @@ SmallVector<Value> UpdateSliceOp::buildVjp(OpBuilder &builder, ValueRange cotang
   if (needs[1])
     gradients[1] = SliceOp::create(builder, loc, getUpdate().getType(), cotangents[0], getStarts(), getStrides());
   return gradients;
+}
+OpFoldResult UpdateSliceOp::fold(FoldAdaptor) {
+  bool isWhole =
+      getUpdate().getType() == getType() && startsAt(getStarts(), getStrides(), SmallVector<int64_t>(getStarts().size()));
+  return isWhole ? getUpdate() : Value();
 }
 void UpdateSliceOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { llvm::append_range(reads, getStarts()); }
 LogicalResult UpdateSliceOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
@@ -261,6 +328,7 @@ SmallVector<Value> PadOp::buildVjp(OpBuilder &builder, ValueRange cotangents, Ar
   SmallVector<int64_t> strides(getLow().size(), 1);
   return {SliceOp::create(builder, getLoc(), getInput().getType(), cotangents[0], starts, strides)};
 }
+OpFoldResult PadOp::fold(FoldAdaptor) { return getInput().getType() == getType() ? getInput() : Value(); }
 void PadOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 LogicalResult PadOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
   for (int64_t flat = 0; flat < results[0].size(); ++flat) {
@@ -327,6 +395,7 @@ SmallVector<Value> ConcatOp::buildVjp(OpBuilder &builder, ValueRange cotangents,
   }
   return gradients;
 }
+OpFoldResult ConcatOp::fold(FoldAdaptor) { return getInputs().size() == 1 ? getInputs().front() : Value(); }
 void ConcatOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 LogicalResult ConcatOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
   for (int64_t flat = 0; flat < results[0].size(); ++flat) {

@@ -16,6 +16,7 @@ def Ember_BroadcastOp : Ember_MovingOp<"broadcast"> {
   }];
   let arguments = (ins Ember_Tensor:$input);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
@@ -27,6 +28,7 @@ def Ember_ReshapeOp : Ember_MovingOp<"reshape"> {
   }];
   let arguments = (ins Ember_Tensor:$input);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
@@ -39,6 +41,7 @@ def Ember_TransposeOp : Ember_MovingOp<"transpose", [InferTypeOpAdaptor]> {
   }];
   let arguments = (ins Ember_Tensor:$input, DenseI64ArrayAttr:$permutation);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$input $permutation attr-dict `:` type($input) `->` type($result)";
 }
 
@@ -52,6 +55,7 @@ def Ember_SliceOp : Ember_MovingOp<"slice"> {
   }];
   let arguments = (ins Ember_Tensor:$input, Variadic<Ember_IndexScalar>:$starts, DenseI64ArrayAttr:$strides);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$input `[` $starts `]` `strides` $strides attr-dict `:` type($input) `->` type($result)";
 }
 
@@ -64,6 +68,7 @@ def Ember_PadOp : Ember_MovingOp<"pad", [], ["fill"]> {
   }];
   let arguments = (ins Ember_Tensor:$input, DenseI64ArrayAttr:$low, DenseI64ArrayAttr:$high, F64Attr:$value);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$input `low` $low `high` $high attr-dict `:` type($input) `->` type($result)";
 }
 
@@ -75,6 +80,7 @@ def Ember_ConcatOp : Ember_MovingOp<"concat", [], ["movedOperands"]> {
   }];
   let arguments = (ins I64Attr:$axis, Variadic<Ember_Tensor>:$inputs);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$axis `,` $inputs attr-dict `:` functional-type($inputs, $result)";
 }
 
@@ -90,6 +96,7 @@ def Ember_UpdateSliceOp : Ember_Op<"update_slice", [Pure, AllTypesMatch<["base",
   let arguments = (ins Ember_Tensor:$base, Ember_Tensor:$update, Variadic<Ember_IndexScalar>:$starts,
                        DenseI64ArrayAttr:$strides);
   let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
   let assemblyFormat = "$base `,` $update `[` $starts `]` `strides` $strides attr-dict `:` type($base) `,` type($update)";
   let hasVerifier = 1;
 }
