@@ -50,10 +50,9 @@ std::shared_ptr<Executable> compileProgram(ModuleOp program, const CompileOption
   for (const cpu::LoadedKernel &kernel : kernels)
     launches.push_back({kernel.code, kernel.function});
   auto table = cpu::buildHostTable(function, plan, launches);
-  auto executable = std::make_shared<cpu::NativeExecutable>(std::move(table), std::move(kernels));
+  auto executable = std::make_shared<cpu::NativeExecutable>(std::move(table), std::move(kernels),
+                                                            ArenaUse{plan.certificate.arenaBytes, plan.certificate.liveBytes});
   executable->resultAlias.assign(plan.resultAlias.begin(), plan.resultAlias.end());
-  executable->arenaBytes = plan.peakBytes;
-  executable->liveBytes = plan.liveBytes;
   for (KernelOp op : ops)
     executable->kernelNames.push_back(op.getLabel().str());
   return executable;

@@ -36,19 +36,25 @@ struct RunFault {
   std::string location; // of the op
 };
 
+/// Bytes of an arena, and of the largest set of values that live at once in it: no arena is smaller.
+struct ArenaUse {
+  int64_t bytes = 0, liveBytes = 0;
+};
+
 /// A compiled program. May run on several threads at once.
 class Executable {
 public:
   virtual ~Executable() = default;
   /// By result: the argument whose memory it takes over, or -1. Pass that argument's pointer as the result's.
   std::vector<int64_t> resultAlias;
-  /// Names of its kernels, in order; bytes of its arena where static.
+  /// Names of its kernels, in order.
   std::vector<std::string> kernelNames;
-  int64_t arenaBytes = 0, liveBytes = 0;
 
   /// sizes: by name. Arguments and results point to row-major memory.
   virtual RunFault run(const std::vector<void *> &arguments, const std::vector<void *> &results,
                        const std::map<std::string, int64_t> &sizes) = 0;
+  /// What a run with these sizes needs beside arguments and results.
+  virtual ArenaUse arenaUse(const std::map<std::string, int64_t> &sizes) = 0;
 };
 
 /// Loads every dialect that compiling needs.
@@ -59,7 +65,9 @@ void loadDialects(mlir::MLIRContext &context);
 std::shared_ptr<Executable> compileProgram(mlir::ModuleOp program, const CompileOptions &options);
 
 /// The stages of compilation, as text: graph, kernels, planned, vector, llvm, asm. Throws CompileError for another name.
-std::string emitStage(mlir::ModuleOp program, const std::string &stage, const CompileOptions &options);
+/// `sizes`: for which `planned` shows where values lie, where sizes have names.
+std::string emitStage(mlir::ModuleOp program, const std::string &stage, const CompileOptions &options,
+                      const std::map<std::string, int64_t> &sizes = {});
 
 /// Kernels compiled in this process so far, and found in the cache.
 struct CompileCounters {

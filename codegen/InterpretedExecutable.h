@@ -11,6 +11,7 @@ public:
   explicit InterpretedExecutable(mlir::ModuleOp program);
   RunFault run(const std::vector<void *> &arguments, const std::vector<void *> &results,
                const std::map<std::string, int64_t> &sizes) override;
+  ArenaUse arenaUse(const std::map<std::string, int64_t> &) override { return {}; } // values are the interpreter's own
 
 private:
   mlir::OwningOpRef<mlir::ModuleOp> module;

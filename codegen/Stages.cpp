@@ -3,6 +3,7 @@
 #include "codegen/artifact/Tables.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
+#include "ir/EmberDialect.h"
 #include "passes/PlanMemory.h"
 
 using namespace mlir;
@@ -10,7 +11,8 @@ using namespace ember::ir;
 
 namespace ember {
 
-std::string emitStage(ModuleOp program, const std::string &stage, const CompileOptions &options) {
+std::string emitStage(ModuleOp program, const std::string &stage, const CompileOptions &options,
+                      const std::map<std::string, int64_t> &sizes) {
   cpu::Level level = cpu::levelOf(options.target);
   OwningOpRef<ModuleOp> module = program.clone();
   auto printed = [](Operation *op) {
@@ -27,8 +29,11 @@ std::string emitStage(ModuleOp program, const std::string &stage, const CompileO
   if (stage == "kernels")
     return printed(*module);
   passes::MemoryPlan plan = passes::planMemory(function, target);
+  for (const std::string &name : sizeNamesOf(function.getArgumentTypes()))
+    if (!sizes.empty() && !sizes.count(name))
+      throw CompileError("the program needs a number for the size '" + name + "'");
   if (stage == "planned")
-    return printed(*module) + "// arena " + plan.arenaBytes.str() + " bytes, live " + std::to_string(plan.liveBytes) + " bytes\n";
+    return printed(*module) + passes::describePlan(function, plan, sizes);
   OwningOpRef<ModuleOp> code = newKernelModule(*module->getContext());
   for (auto [i, kernel] : llvm::enumerate(kernelsOf(function))) {
     kernel::Group group = kernel::Group::of(kernel);

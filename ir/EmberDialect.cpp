@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <set>
 
 #include "ir/EmberDialect.cpp.inc"
 #define GET_ATTRDEF_CLASSES
@@ -118,6 +119,15 @@ SizeExpr elementCount(RankedTensorType type) {
   for (const SizeExpr &size : dimSizes(type))
     count = count * size;
   return count;
+}
+
+std::vector<std::string> sizeNamesOf(TypeRange types) {
+  std::set<std::string> names;
+  for (Type type : types)
+    for (const SizeExpr &size : dimSizes(cast<RankedTensorType>(type)))
+      for (const auto &[factors, coefficient] : size.terms())
+        names.insert(factors.begin(), factors.end());
+  return {names.begin(), names.end()};
 }
 
 } // namespace ember::ir

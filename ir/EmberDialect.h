@@ -4,6 +4,7 @@
 #include "ir/SizeExpr.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
+#include "mlir/IR/TypeRange.h"
 
 #include "ir/EmberDialect.h.inc"
 #define GET_ATTRDEF_CLASSES
@@ -23,5 +24,8 @@ llvm::SmallVector<SizeExpr> dimSizes(mlir::RankedTensorType type);
 
 /// The product of all sizes.
 SizeExpr elementCount(mlir::RankedTensorType type);
+
+/// Every name in the sizes of these tensor types, sorted.
+std::vector<std::string> sizeNamesOf(mlir::TypeRange types);
 
 } // namespace ember::ir

@@ -1,11 +1,15 @@
 #include "passes/Passes.h"
 
+#include "ir/interfaces/Interfaces.h"
+#include "ir/ops/GatherScatter.h"
 #include "ir/ops/Gradient.h"
+#include "ir/ops/Kernel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/Autodiff.h"
 #include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
+#include "passes/PlanMemory.h"
 #include "passes/Simplify.h"
 
 using namespace mlir;
@@ -27,8 +31,19 @@ public:
       verdict.reason = "it holds more than two ops";
     return verdict;
   }
-  SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(Operation *) const override { return {}; }
-  bool mayFault(Operation *) const override { return false; }
+  // Every result over every operand of its type, where a kernel does nothing but map elements.
+  SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(Operation *op) const override {
+    SmallVector<std::pair<unsigned, unsigned>> pairs;
+    auto kernel = cast<ir::KernelOp>(op);
+    if (!llvm::all_of(kernel.getBody().front().without_terminator(), [](Operation &own) { return isa<ir::ScalarOp>(own); }))
+      return pairs;
+    for (auto [result, output] : llvm::enumerate(kernel.getOutputs()))
+      for (auto [operand, input] : llvm::enumerate(kernel.getInputs()))
+        if (output.getType() == input.getType())
+          pairs.push_back({static_cast<unsigned>(result), static_cast<unsigned>(operand)});
+    return pairs;
+  }
+  bool mayFault(Operation *op) const override { return !cast<ir::KernelOp>(op).getBody().front().getOps<ir::GatherOp>().empty(); }
 };
 
 struct FormKernelsPass : PassWrapper<FormKernelsPass, OperationPass<func::FuncOp>> {
@@ -53,6 +68,27 @@ struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<func::Fu
   StringRef getArgument() const override { return "ember-fold-constants"; }
   StringRef getDescription() const override { return "computes what depends on constants alone"; }
   void runOnOperation() override { foldConstants(getOperation()); }
+};
+
+struct PlanMemoryPass : PassWrapper<PlanMemoryPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlanMemoryPass)
+  PlanMemoryPass() = default;
+  PlanMemoryPass(const PlanMemoryPass &other) : PassWrapper(other) {}
+  StringRef getArgument() const override { return "ember-plan-memory"; }
+  StringRef getDescription() const override { return "groups ops into kernels, plans their memory and prints the plan"; }
+  ListOption<std::string> sizes{*this, "sizes", llvm::cl::desc("NAME:NUMBER, …: for which the plan is printed")};
+  void runOnOperation() override {
+    PairTarget target;
+    if (failed(formKernels(getOperation(), target)))
+      return signalPassFailure();
+    std::map<std::string, int64_t> numbers;
+    for (StringRef size : sizes) {
+      auto [name, number] = size.split(':');
+      numbers[name.str()] = std::stoll(number.str());
+    }
+    MemoryPlan plan = planMemory(getOperation(), target);
+    llvm::outs() << "// plan of " << getOperation().getName() << "\n" << describePlan(getOperation(), plan, numbers);
+  }
 };
 
 // main(x…) -> y becomes main(x…) -> (y, dy/dx…), where y is a float scalar and every float argument gets a gradient.
@@ -92,6 +128,7 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
 
 void registerPasses() {
   PassRegistration<FormKernelsPass>();
+  PassRegistration<PlanMemoryPass>();
   PassRegistration<AutodiffPass>();
   PassRegistration<SimplifyPass>();
   PassRegistration<FoldConstantsPass>();

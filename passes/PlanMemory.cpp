@@ -1,27 +1,48 @@
+// Lifetimes follow from the order of kernels; where slots lie, the runtime says (ember_rt_place): here when sizes are numbers, at
+// entry when they have names, so that a program packs its arena as tightly for every size.
 #include "passes/PlanMemory.h"
 
 #include "ir/EmberDialect.h"
 #include "ir/interpret/Bytes.h"
 #include "ir/ops/Kernel.h"
+#include "runtime/include/ember_rt.h"
+#include <new>
 
 using namespace mlir;
 using namespace ember::ir;
 
 namespace ember::passes {
 
-SizeExpr paddedBytes(RankedTensorType type) {
-  SizeExpr bytes = elementCount(type) * SizeExpr(byteWidth(type.getElementType()));
-  if (std::optional<int64_t> number = bytes.constant())
-    return SizeExpr((*number + 127) / 64 * 64); // whole vectors of an empty tensor may be addressed
-  return bytes * SizeExpr(64) + SizeExpr(64);   // a multiple of 64 for every size
-}
-
 namespace {
 
-// A value that needs arena memory while kernels [first, last] run.
-struct Lifetime {
-  Value value;
-  int64_t bytes, first, last, offset = -1;
+using Sizes = std::map<std::string, int64_t>;
+
+SizeExpr bytesOf(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return elementCount(type) * SizeExpr(byteWidth(type.getElementType()));
+}
+
+Certificate place(ArrayRef<Slot> slots, const Sizes &sizes, SmallVectorImpl<int64_t> &offsets) {
+  std::vector<ember_lifetime> items;
+  for (const Slot &slot : slots)
+    items.push_back({ember_rt_padded_bytes(slot.bytes.evaluate(sizes)), slot.first, slot.last, 0});
+  ember_arena arena;
+  if (ember_rt_place(items.data(), items.size(), &arena) != 0)
+    throw std::bad_alloc();
+  for (const ember_lifetime &item : items)
+    offsets.push_back(item.offset);
+  return {arena.bytes, arena.live_bytes};
+}
+
+// Slots of the arena, and the pairs of a kernel's result and operand that share one.
+struct Layout {
+  struct Pair {
+    KernelOp kernel;
+    int64_t result, operand;
+  };
+  SmallVector<Slot> slots;
+  llvm::DenseMap<Value, unsigned> slotOf;
+  SmallVector<Pair> inPlace;
 };
 
 class Planner {
@@ -36,7 +57,7 @@ public:
 
   MemoryPlan run() {
     for (BlockArgument argument : function.getArguments())
-      plan.places[argument] = {Place::Kind::Argument, argument.getArgNumber(), {}};
+      plan.places[argument] = {Place::Kind::Argument, argument.getArgNumber()};
     placeResults();
     placeArena();
     return std::move(plan);
@@ -60,7 +81,7 @@ private:
         lastFault = number;
     for (auto [number, value] : llvm::enumerate(returned)) {
       assert(value.getDefiningOp() && !plan.places.count(value) && "results are distinct values of kernels");
-      plan.places[value] = {Place::Kind::Result, static_cast<unsigned>(number), {}};
+      plan.places[value] = {Place::Kind::Result, static_cast<unsigned>(number)};
       takeOver(number, value, taken, lastFault);
     }
   }
@@ -69,7 +90,7 @@ private:
   void takeOver(unsigned number, Value value, llvm::DenseSet<unsigned> &taken, int64_t lastFault) {
     auto kernel = cast<KernelOp>(value.getDefiningOp());
     int64_t written = order.lookup(kernel);
-    if (written < lastFault || (written == lastFault))
+    if (written <= lastFault)
       return;
     for (BlockArgument argument : function.getArguments()) {
       unsigned own = argument.getArgNumber();
@@ -81,88 +102,105 @@ private:
       int64_t read = lastUse(argument);
       if (read > written)
         continue;
-      if (read == written && !markInPlace(kernel, value, argument))
-        continue;
+      if (read == written) {
+        std::optional<unsigned> operand = sharedOperand(kernel, value, argument);
+        if (!operand)
+          continue;
+        markInPlace({kernel, cast<OpResult>(value).getResultNumber(), *operand});
+      }
       taken.insert(own);
       plan.resultAlias[number] = own;
       return;
     }
   }
 
-  bool markInPlace(KernelOp kernel, Value value, Value operand) {
-    unsigned result = cast<OpResult>(value).getResultNumber();
-    for (auto [pairResult, pairOperand] : target.inPlacePairs(kernel))
-      if (pairResult == result && kernel.getInputs()[pairOperand] == operand) {
-        SmallVector<int64_t> pairs;
-        if (auto known = kernel.getInPlace())
-          llvm::append_range(pairs, *known);
-        pairs.append({result, pairOperand});
-        kernel.setInPlace(pairs);
-        return true;
-      }
-    return false;
+  // The number of the operand that a kernel's result may be written over.
+  std::optional<unsigned> sharedOperand(KernelOp kernel, Value result, Value operand) {
+    unsigned number = cast<OpResult>(result).getResultNumber();
+    for (auto [pairResult, pairOperand] : inPlacePairs(kernel))
+      if (pairResult == number && kernel.getInputs()[pairOperand] == operand)
+        return pairOperand;
+    return std::nullopt;
   }
 
-  // Offsets by best fit, largest first; values of dynamic size one after the other behind them.
+  ArrayRef<std::pair<unsigned, unsigned>> inPlacePairs(KernelOp kernel) {
+    auto [known, isNew] = pairs.try_emplace(kernel);
+    if (isNew)
+      known->second = target.inPlacePairs(kernel);
+    return known->second;
+  }
+
+  static void markInPlace(Layout::Pair pair) {
+    SmallVector<int64_t> all;
+    if (auto known = pair.kernel.getInPlace())
+      llvm::append_range(all, *known);
+    all.append({pair.result, pair.operand});
+    pair.kernel.setInPlace(all);
+  }
+
+  // Sharing is taken up where it pays: a kernel that writes over an operand cannot say that its buffers are apart.
   void placeArena() {
-    std::vector<Lifetime> lifetimes;
-    SizeExpr dynamicBytes;
-    SmallVector<std::pair<Value, SizeExpr>> dynamicOnes;
-    for (auto [number, kernel] : llvm::enumerate(kernels))
+    Layout apart = layOut(false), shared = layOut(true);
+    Sizes sizes = typicalSizes(apart);
+    SmallVector<int64_t> offsets, sharedOffsets;
+    int64_t apartBytes = place(apart.slots, sizes, offsets).arenaBytes;
+    bool shares = !shared.inPlace.empty() && place(shared.slots, sizes, sharedOffsets).arenaBytes <= apartBytes - apartBytes / 8;
+    Layout &chosen = shares ? shared : apart;
+    llvm::for_each(chosen.inPlace, markInPlace);
+    for (auto [value, slot] : chosen.slotOf)
+      plan.places[value] = {Place::Kind::Arena, slot};
+    plan.slots = std::move(chosen.slots);
+    plan.isStatic = sizes.empty();
+    if (!plan.isStatic)
+      return;
+    offsets.clear();
+    plan.certificate = place(plan.slots, {}, offsets);
+    for (auto [slot, offset] : llvm::zip_equal(plan.slots, offsets))
+      slot.offset = offset;
+  }
+
+  // Every name in the function, with a size to weigh layouts by.
+  Sizes typicalSizes(const Layout &layout) {
+    Sizes sizes;
+    for (const Slot &slot : layout.slots)
+      for (const auto &[names, coefficient] : slot.bytes.terms())
+        for (const std::string &name : names)
+          sizes[name] = 64;
+    return sizes;
+  }
+
+  Layout layOut(bool shares) {
+    Layout layout;
+    for (auto [number, kernel] : llvm::enumerate(kernels)) {
+      llvm::DenseSet<unsigned> claimed;
       for (Value result : kernel.getOutputs()) {
         if (plan.places.count(result))
           continue;
-        SizeExpr bytes = paddedBytes(cast<RankedTensorType>(result.getType()));
-        if (std::optional<int64_t> known = bytes.constant()) {
-          lifetimes.push_back({result, *known, static_cast<int64_t>(number), std::max<int64_t>(number, lastUse(result))});
-        } else {
-          dynamicOnes.push_back({result, dynamicBytes});
-          dynamicBytes = dynamicBytes + bytes;
-        }
-      }
-    measureLive(lifetimes);
-    assignOffsets(lifetimes);
-    for (const Lifetime &own : lifetimes)
-      plan.places[own.value] = {Place::Kind::Arena, 0, SizeExpr(own.offset)};
-    for (auto &[value, offset] : dynamicOnes)
-      plan.places[value] = {Place::Kind::Arena, 0, SizeExpr(plan.peakBytes) + offset};
-    plan.arenaBytes = SizeExpr(plan.peakBytes) + dynamicBytes;
-  }
-
-  void measureLive(const std::vector<Lifetime> &lifetimes) {
-    std::vector<int64_t> live(kernels.size() + 2, 0);
-    for (const Lifetime &own : lifetimes) {
-      live[own.first] += own.bytes;
-      live[own.last + 1] -= own.bytes;
-    }
-    int64_t now = 0;
-    for (int64_t change : live)
-      plan.liveBytes = std::max(plan.liveBytes, now += change);
-  }
-
-  void assignOffsets(std::vector<Lifetime> &lifetimes) {
-    std::vector<Lifetime *> bySize;
-    for (Lifetime &own : lifetimes)
-      bySize.push_back(&own);
-    std::stable_sort(bySize.begin(), bySize.end(), [](auto *a, auto *b) { return a->bytes > b->bytes; });
-    std::vector<Lifetime *> placed; // by offset
-    for (Lifetime *own : bySize) {
-      int64_t best = -1, bestGap = INT64_MAX, end = 0;
-      for (Lifetime *other : placed) {
-        if (other->last < own->first || own->last < other->first)
+        int64_t first = number, last = std::max(first, lastUse(result));
+        if (shares && shareOperand(layout, kernel, result, claimed, last))
           continue;
-        int64_t gap = other->offset - end;
-        if (gap >= own->bytes && gap < bestGap) {
-          best = end;
-          bestGap = gap;
-        }
-        end = std::max(end, other->offset + other->bytes);
+        layout.slotOf[result] = layout.slots.size();
+        layout.slots.push_back({bytesOf(result), first, last});
       }
-      own->offset = best >= 0 ? best : end;
-      plan.peakBytes = std::max(plan.peakBytes, own->offset + own->bytes);
-      placed.insert(std::upper_bound(placed.begin(), placed.end(), own, [](auto *a, auto *b) { return a->offset < b->offset; }),
-                    own);
     }
+    return layout;
+  }
+
+  bool shareOperand(Layout &layout, KernelOp kernel, Value result, llvm::DenseSet<unsigned> &claimed, int64_t last) {
+    for (Value operand : kernel.getInputs()) {
+      auto slot = layout.slotOf.find(operand);
+      if (slot == layout.slotOf.end() || operand.getType() != result.getType() || lastUse(operand) != order.lookup(kernel))
+        continue;
+      std::optional<unsigned> number = sharedOperand(kernel, result, operand);
+      if (!number || !claimed.insert(slot->second).second)
+        continue;
+      unsigned own = slot->second;
+      layout.slots[own].last = last;
+      layout.slotOf[result] = own;
+      layout.inPlace.push_back({kernel, cast<OpResult>(result).getResultNumber(), *number});
+      return true;
+    }
+    return false;
   }
 
   func::FuncOp function;
@@ -170,11 +208,50 @@ private:
   Block &block;
   SmallVector<KernelOp> kernels;
   llvm::DenseMap<Operation *, int64_t> order;
+  llvm::DenseMap<Operation *, SmallVector<std::pair<unsigned, unsigned>>> pairs;
   MemoryPlan plan;
 };
 
 } // namespace
 
 MemoryPlan planMemory(func::FuncOp function, const TargetModel &target) { return Planner(function, target).run(); }
+
+Certificate MemoryPlan::offsetsFor(const Sizes &sizes, SmallVectorImpl<int64_t> &offsets) const {
+  return place(slots, sizes, offsets);
+}
+
+static std::string placeText(const MemoryPlan &plan, Value value, ArrayRef<int64_t> offsets) {
+  const Place &place = plan.places.find(value)->second;
+  if (place.kind == Place::Kind::Argument)
+    return "argument " + std::to_string(place.number);
+  if (place.kind == Place::Kind::Result) {
+    int64_t alias = plan.resultAlias[place.number];
+    return "result " + std::to_string(place.number) + (alias < 0 ? "" : " in argument " + std::to_string(alias));
+  }
+  const Slot &slot = plan.slots[place.number];
+  std::string offset = place.number < offsets.size() ? std::to_string(offsets[place.number]) : "?";
+  return "arena " + offset + ", " + slot.bytes.str() + " bytes, kernels " + std::to_string(slot.first) + " to " +
+         std::to_string(slot.last);
+}
+
+std::string describePlan(func::FuncOp function, const MemoryPlan &plan, const Sizes &sizes) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  SmallVector<int64_t> offsets;
+  Certificate certificate;
+  bool isKnown = plan.isStatic || !sizes.empty();
+  if (isKnown)
+    certificate = plan.offsetsFor(sizes, offsets);
+  for (auto [number, kernel] : llvm::enumerate(function.getBody().front().getOps<KernelOp>())) {
+    out << "// kernel " << number << " \"" << kernel.getLabel() << "\":";
+    llvm::interleave(kernel.getOutputs(), out, [&](Value output) { out << " " << placeText(plan, output, offsets); }, ";");
+    out << "\n";
+  }
+  if (isKnown)
+    out << "// arena: " << certificate.arenaBytes << " bytes; the largest set of live bytes: " << certificate.liveBytes << "\n";
+  else
+    out << "// arena: laid out at entry, when the sizes are known\n";
+  return text;
+}
 
 } // namespace ember::passes

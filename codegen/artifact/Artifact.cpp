@@ -87,7 +87,7 @@ std::string objectOf(const ArtifactRequest &request, func::FuncOp function, bool
       launches.push_back({target.generatorFor(group).emit(group, *code, own.back(), level.lanes), nullptr});
     }
     tables.push_back(cpu::buildHostTable(function, plan, launches));
-    if (!tables.back()->isStatic)
+    if (!tables.back()->isStatic())
       throw CompileError("an artifact needs static sizes");
     symbols.push_back(own);
   }

@@ -83,10 +83,21 @@ public:
                                     u32(launch.extent), u32(launch.scratch), u32(launch.grain),
                                     llvm::ConstantFP::get(llvm::Type::getFloatTy(context), launch.nanoseconds_per_unit)}));
     }
+    llvm::SmallVector<llvm::Constant *> arenaValues;
+    for (const ember_arena_value &own : table.arenaValues)
+      arenaValues.push_back(structure({u32(own.offset), u32(own.bytes), u32(own.first), u32(own.last)}));
     const ember_program &own = table.program;
     return global(structure({u32(own.abi), u32(own.argument_count), u32(own.result_count), u32(own.launch_count),
-                             u32(own.value_count), u32(0), null(), null(), array(launches), numbers<int64_t>(table.staticValues),
-                             null(), null(), u32(own.arena_bytes), u32(own.scratch_bytes), u32(own.fault_launches), u32(0)}));
+                             u32(own.value_count), u32(own.size_count), u32(own.arena_value_count), u32(0), array(launches),
+                             numbers<int64_t>(table.staticValues), numbers<int64_t>(table.valueCode), texts(table.sizeNames),
+                             array(arenaValues), u32(own.arena_bytes), u32(own.scratch_bytes), u32(own.fault_launches), u32(0)}));
+  }
+
+  llvm::Constant *texts(llvm::ArrayRef<std::string> list) {
+    llvm::SmallVector<llvm::Constant *> pointers;
+    for (const std::string &item : list)
+      pointers.push_back(text(item));
+    return array(pointers);
   }
 
   llvm::Constant *signature(llvm::ArrayRef<std::string> names, llvm::ArrayRef<Type> types) {

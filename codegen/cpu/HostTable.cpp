@@ -1,6 +1,8 @@
 #include "codegen/cpu/HostTable.h"
 
+#include "ir/EmberDialect.h"
 #include "ir/ops/Kernel.h"
+#include <map>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -16,17 +18,14 @@ public:
 
   std::unique_ptr<HostTable> build() {
     Block &block = function.getBody().front();
+    table->sizeNames = sizeNamesOf(function.getArgumentTypes());
     size_t number = 0;
     int64_t scratch = 0;
-    SizeExpr dynamicScratch;
     for (KernelOp kernel : block.getOps<KernelOp>()) {
       const LaunchCode &own = code[number++];
       if (own.code.canFault)
         table->program.fault_launches = number;
-      if (std::optional<int64_t> bytes = own.code.scratchBytes.constant())
-        scratch = std::max(scratch, (*bytes + 63) / 64 * 64);
-      else // dynamic ones add up: a bound, not the largest
-        dynamicScratch = dynamicScratch + own.code.scratchBytes * SizeExpr(64);
+      scratch = std::max(scratch, own.code.scratchBytes.constant().value_or(0));
       addLaunch(kernel, own);
     }
     ember_program &program = table->program;
@@ -35,29 +34,63 @@ public:
     program.result_count = block.getTerminator()->getNumOperands();
     program.launch_count = table->launches.size();
     program.launches = table->launches.data();
-    program.arena_bytes = value(plan.arenaBytes);
-    program.scratch_bytes = value(SizeExpr(scratch) + dynamicScratch);
-    program.value_count = table->values.size();
-    for (const SizeExpr &size : table->values) {
-      table->isStatic &= size.isConstant();
-      table->staticValues.push_back(size.constant().value_or(0));
-    }
-    program.static_values = table->staticValues.data();
+    program.arena_bytes = newValue(plan.certificate.arenaBytes);
+    program.scratch_bytes = newValue((scratch + 63) / 64 * 64);
+    writeValues();
     return std::move(table);
   }
 
 private:
+  uint32_t newValue(const SizeExpr &size) {
+    values.push_back(size);
+    return values.size() - 1;
+  }
   uint32_t value(const SizeExpr &size) {
-    auto [place, isNew] = known.emplace(size, table->values.size());
+    auto [place, isNew] = known.try_emplace(size, 0);
     if (isNew)
-      table->values.push_back(size);
+      place->second = newValue(size);
+    return place->second;
+  }
+
+  // Numbers, or code that computes them and the arena's layout at entry.
+  void writeValues() {
+    ember_program &program = table->program;
+    program.value_count = values.size();
+    if (table->isStatic()) {
+      for (const SizeExpr &size : values)
+        table->staticValues.push_back(*size.constant());
+      program.static_values = table->staticValues.data();
+      return;
+    }
+    for (const SizeExpr &size : values)
+      appendSizeCode(size, table->sizeNames, table->valueCode);
+    for (const std::string &name : table->sizeNames)
+      table->sizeNamePointers.push_back(name.c_str());
+    program.value_code = table->valueCode.data();
+    program.size_names = table->sizeNamePointers.data();
+    program.size_count = table->sizeNames.size();
+    program.arena_values = table->arenaValues.data();
+    program.arena_value_count = table->arenaValues.size();
+  }
+
+  // Where a slot of the arena lies; with named sizes the runtime fills the value in.
+  uint32_t offsetOf(unsigned slot) {
+    const passes::Slot &own = plan.slots[slot];
+    if (table->isStatic())
+      return value(own.offset);
+    auto [place, isNew] = offsets.try_emplace(slot, 0);
+    if (isNew) {
+      place->second = newValue(0);
+      table->arenaValues.push_back(
+          {place->second, value(own.bytes), static_cast<int32_t>(own.first), static_cast<int32_t>(own.last)});
+    }
     return place->second;
   }
 
   ember_buffer_ref refOf(Value operand) {
     const passes::Place &place = plan.places.find(operand)->second;
     if (place.kind == passes::Place::Kind::Arena)
-      return {EMBER_ARENA, value(place.offset)};
+      return {EMBER_ARENA, offsetOf(place.number)};
     return {static_cast<uint32_t>(place.kind == passes::Place::Kind::Argument ? EMBER_ARGUMENT : EMBER_RESULT), place.number};
   }
 
@@ -88,16 +121,21 @@ private:
   const passes::MemoryPlan &plan;
   ArrayRef<LaunchCode> code;
   std::unique_ptr<HostTable> table;
+  std::vector<SizeExpr> values;
   std::map<SizeExpr, uint32_t> known;
+  std::map<unsigned, uint32_t> offsets;
 };
 
 } // namespace
 
-std::vector<int64_t> HostTable::resolve(const std::map<std::string, int64_t> &sizes) const {
-  std::vector<int64_t> numbers;
-  for (const SizeExpr &size : values)
-    numbers.push_back(size.evaluate(sizes));
-  return numbers;
+void appendSizeCode(const SizeExpr &size, ArrayRef<std::string> sizeNames, std::vector<int64_t> &code) {
+  code.push_back(size.terms().size());
+  for (const auto &[factors, coefficient] : size.terms()) {
+    code.push_back(coefficient);
+    code.push_back(factors.size());
+    for (const std::string &factor : factors)
+      code.push_back(llvm::lower_bound(sizeNames, factor) - sizeNames.begin());
+  }
 }
 
 std::unique_ptr<HostTable> buildHostTable(func::FuncOp function, const passes::MemoryPlan &plan, ArrayRef<LaunchCode> code) {

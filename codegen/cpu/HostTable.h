@@ -6,7 +6,6 @@
 #include "passes/PlanMemory.h"
 #include "runtime/include/ember_rt.h"
 #include <deque>
-#include <map>
 #include <memory>
 
 namespace ember::cpu {
@@ -16,20 +15,23 @@ struct LaunchCode {
   ember_kernel_fn function; // null when the table is written to a file
 };
 
-/// An ember_program with the memory that it points into, and its values as size expressions.
+/// An ember_program with the memory that it points into.
 struct HostTable {
   ember_program program = {};
-  std::vector<ir::SizeExpr> values;
-  std::vector<int64_t> staticValues; // when no size is dynamic
-  bool isStatic = true;
-  std::vector<int64_t> resolve(const std::map<std::string, int64_t> &sizes) const;
+  std::vector<int64_t> staticValues, valueCode; // the first where no size has a name, else the second
+  std::vector<std::string> sizeNames;           // sorted
+  bool isStatic() const { return sizeNames.empty(); }
 
   std::vector<ember_launch> launches;
+  std::vector<ember_arena_value> arenaValues;
+  std::vector<const char *> sizeNamePointers;
   std::deque<std::vector<ember_buffer_ref>> buffers;
   std::deque<std::vector<uint32_t>> params;
   std::deque<std::string> names;
 };
 
+/// A size as the runtime reads it (ember_program.value_code), appended.
+void appendSizeCode(const ir::SizeExpr &size, llvm::ArrayRef<std::string> sizeNames, std::vector<int64_t> &code);
 std::unique_ptr<HostTable> buildHostTable(mlir::func::FuncOp function, const passes::MemoryPlan &plan,
                                           llvm::ArrayRef<LaunchCode> code);
 

@@ -33,8 +33,8 @@ bool wantsTiming() {
 
 } // namespace
 
-NativeExecutable::NativeExecutable(std::unique_ptr<HostTable> table, std::vector<LoadedKernel> kernels)
-    : table(std::move(table)), kernels(std::move(kernels)), spent(this->kernels.size()) {
+NativeExecutable::NativeExecutable(std::unique_ptr<HostTable> table, std::vector<LoadedKernel> kernels, ArenaUse staticArena)
+    : table(std::move(table)), kernels(std::move(kernels)), staticArena(staticArena), spent(this->kernels.size()) {
   if (wantsTiming())
     timedExecutables().push_back(this);
 }
@@ -57,15 +57,43 @@ std::vector<NativeExecutable *> &NativeExecutable::timedExecutables() {
   return *list;
 }
 
+// Values and layout for these sizes: kept, because most runs have sizes that were seen before.
+std::shared_ptr<const NativeExecutable::Resolved> NativeExecutable::resolved(const std::map<std::string, int64_t> &sizes) {
+  constexpr size_t mostKept = 256;
+  std::vector<int64_t> numbers;
+  for (const std::string &name : table->sizeNames) {
+    auto size = sizes.find(name);
+    if (size == sizes.end())
+      throw CompileError("the program needs a number for the size '" + name + "'");
+    numbers.push_back(size->second);
+  }
+  std::lock_guard lock(mutex);
+  std::shared_ptr<const Resolved> &kept = layouts[numbers];
+  if (kept)
+    return kept;
+  auto fresh = std::make_shared<Resolved>();
+  fresh->values.resize(table->program.value_count);
+  if (ember_rt_resolve(&table->program, numbers.data(), fresh->values.data(), &fresh->arena) != 0) {
+    layouts.erase(numbers);
+    throw std::bad_alloc();
+  }
+  if (layouts.size() > mostKept)
+    layouts.clear();
+  return layouts[numbers] = fresh;
+}
+
+ArenaUse NativeExecutable::arenaUse(const std::map<std::string, int64_t> &sizes) {
+  if (table->isStatic())
+    return staticArena;
+  std::shared_ptr<const Resolved> own = resolved(sizes);
+  return {own->arena.bytes, own->arena.live_bytes};
+}
+
 RunFault NativeExecutable::run(const std::vector<void *> &arguments, const std::vector<void *> &results,
                                const std::map<std::string, int64_t> &sizes) {
   thread_local ThreadArena arena, scratch;
-  std::vector<int64_t> own;
-  const int64_t *values = table->staticValues.data();
-  if (!table->isStatic) {
-    own = table->resolve(sizes);
-    values = own.data();
-  }
+  std::shared_ptr<const Resolved> own = table->isStatic() ? nullptr : resolved(sizes);
+  const int64_t *values = own ? own->values.data() : table->staticValues.data();
   void *memory = arena.reserve(values[table->program.arena_bytes] + 64);
   void *room = scratch.reserve(values[table->program.scratch_bytes] * ember_rt_pool_size(processPool()) + 64);
   ember_fault fault;

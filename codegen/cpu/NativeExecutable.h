@@ -4,22 +4,33 @@
 #include "codegen/Compiler.h"
 #include "codegen/cpu/HostTable.h"
 #include "codegen/cpu/KernelCache.h"
+#include <mutex>
 
 namespace ember::cpu {
 
 class NativeExecutable : public Executable {
 public:
-  NativeExecutable(std::unique_ptr<HostTable> table, std::vector<LoadedKernel> kernels);
+  NativeExecutable(std::unique_ptr<HostTable> table, std::vector<LoadedKernel> kernels, ArenaUse staticArena);
   RunFault run(const std::vector<void *> &arguments, const std::vector<void *> &results,
                const std::map<std::string, int64_t> &sizes) override;
+  ArenaUse arenaUse(const std::map<std::string, int64_t> &sizes) override;
 
 private:
   void report() const;
   static std::vector<NativeExecutable *> &timedExecutables();
 
+  struct Resolved {
+    std::vector<int64_t> values;
+    ember_arena arena;
+  };
+  std::shared_ptr<const Resolved> resolved(const std::map<std::string, int64_t> &sizes);
+
   std::unique_ptr<HostTable> table;
+  std::mutex mutex; // of the layouts
+  std::map<std::vector<int64_t>, std::shared_ptr<const Resolved>> layouts;
   std::vector<LoadedKernel> kernels; // keep their code alive
-  std::vector<int64_t> spent;        // nanoseconds by launch
+  ArenaUse staticArena;
+  std::vector<int64_t> spent; // nanoseconds by launch
   int64_t runs = 0;
 };
 

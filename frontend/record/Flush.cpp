@@ -182,6 +182,7 @@ void Recorder::run(const Cut &cut, Executable &executable) {
   }
   RunFault fault = executable.run(arguments, results, {});
   ++programsRun;
+  lastArena = executable.arenaUse({});
   if (fault.happened)
     throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
                 std::to_string(fault.bound));

@@ -232,8 +232,14 @@ std::shared_ptr<Buffer> Recorder::materialize(const NodeRef &node) {
 size_t Recorder::pendingOps() { return pending->getBody()->getOperations().size(); }
 
 Counters Recorder::counters() {
-  return {programsCompiled, programsRun, compileCounters().kernelsCompiled, static_cast<int64_t>(pendingOps()),
-          ember_rt_live_bytes()};
+  return {programsCompiled,
+          programsRun,
+          compileCounters().kernelsCompiled,
+          static_cast<int64_t>(pendingOps()),
+          ember_rt_live_bytes(),
+          lastArena.bytes,
+          lastArena.liveBytes,
+          ember_rt_peak_bytes()};
 }
 
 } // namespace record
@@ -249,6 +255,8 @@ void synchronize() {
   std::lock_guard lock(recorder.mutex);
   recorder.flush();
 }
+
+void reset_peak_bytes() { ember_rt_reset_peak(); }
 
 Counters counters() {
   auto &recorder = record::Recorder::get();

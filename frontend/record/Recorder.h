@@ -127,6 +127,7 @@ private:
   llvm::DenseSet<mlir::Operation *> freed; // a backward has gone through them
   std::unordered_map<std::string, std::shared_ptr<Program>> programs;
   bool stepEnded = false, flushing = false;
+  ArenaUse lastArena;
   int64_t opsSinceFlush = 0, programsCompiled = 0, programsRun = 0;
 };
 

@@ -60,26 +60,44 @@ typedef struct {
   float nanoseconds_per_unit;
 } ember_launch;
 
-/* dims: indices of values. alias: of an argument, the result that takes over its memory; -1: none. */
+/* Memory that a value needs while launches first to last run. offset: where ember_rt_place puts it. */
 typedef struct {
-  const char *name;
-  const uint32_t *dims;
-  uint32_t dtype, rank;
-  int32_t alias;
-} ember_tensor_desc;
+  int64_t bytes, first, last, offset;
+} ember_lifetime;
+/* bytes: where the arena ends. live_bytes: the largest set of bytes that live at once; no arena is smaller. */
+typedef struct {
+  int64_t bytes, live_bytes;
+} ember_arena;
+/* Finds offsets where no two values that live at once overlap. The same lifetimes give the same offsets. 0, or -1 when the sum of
+   all bytes is no number or there is no memory to plan in. */
+int ember_rt_place(ember_lifetime *items, uint32_t count, ember_arena *arena);
 
-/* A program is data: its launches in order. Values are offsets, extents and dims: constant (static_values), or, with dynamic
-   sizes, filled by resolve. The first size_count values of `resolve`'s input are the sizes by name. */
+/* A value of the arena. offset, bytes: indices of values; the bytes are not rounded up yet. */
 typedef struct {
-  uint32_t abi, argument_count, result_count, launch_count, value_count, size_count;
-  const ember_tensor_desc *arguments, *results;
+  uint32_t offset, bytes;
+  int32_t first, last;
+} ember_arena_value;
+
+/* A program is data: its launches in order. Values are offsets, extents, dims, and bytes of scratch a thread. Where no size has a
+   name (size_count 0) they are static_values; else ember_rt_resolve computes them: value_code holds, value after value, the
+   number of its terms, and for each the coefficient, the number of its factors and the index of each factor among the sizes. */
+typedef struct {
+  uint32_t abi, argument_count, result_count, launch_count, value_count, size_count, arena_value_count;
   const ember_launch *launches;
-  const int64_t *static_values;
-  void (*resolve)(const int64_t *sizes, int64_t *values);
+  const int64_t *static_values, *value_code;
   const char *const *size_names;
+  const ember_arena_value *arena_values;
   uint32_t arena_bytes, scratch_bytes; /* indices of values */
   uint32_t fault_launches;             /* launches before this number can fault; later ones run only when none did */
 } ember_program;
+
+/* Reads one value's code and steps behind it. 0, or -1 when the value is no 64-bit number. */
+int ember_rt_evaluate(const int64_t **code, const int64_t *sizes, int64_t *value);
+/* A tensor's bytes in the arena: whole cache lines, and one more, because whole vectors of an empty tensor may be addressed. */
+int64_t ember_rt_padded_bytes(int64_t bytes);
+/* The values of a program with named sizes for these sizes: the arena is laid out for them. 0, or -1 when it has no place in
+   memory. arena may be NULL. */
+int ember_rt_resolve(const ember_program *program, const int64_t *sizes, int64_t *values, ember_arena *arena);
 
 /* Threads that run launches: the caller and count - 1 workers. */
 typedef struct ember_pool ember_pool;

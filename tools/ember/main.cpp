@@ -14,8 +14,22 @@ static cl::opt<std::string> stage("emit", cl::desc("stage to print: graph, kerne
                                   cl::init("kernels"), cl::sub(compileCommand));
 static cl::opt<std::string> target("target", cl::desc("instruction level: native, x86-64-v3, x86-64-v4"), cl::init("native"),
                                    cl::sub(compileCommand), cl::sub(inspectCommand));
+static cl::list<std::string> sizeOptions("size", cl::desc("NAME=NUMBER: a named size, for the memory that a run needs"),
+                                         cl::sub(compileCommand), cl::sub(inspectCommand));
 static cl::opt<bool> unfused("unfused", cl::desc("every op a kernel of its own"), cl::sub(compileCommand),
                              cl::sub(inspectCommand));
+
+static std::map<std::string, int64_t> sizes() {
+  std::map<std::string, int64_t> numbers;
+  for (llvm::StringRef option : sizeOptions) {
+    auto [name, text] = option.split('=');
+    int64_t number;
+    if (name.empty() || text.getAsInteger(10, number) || number < 0)
+      throw ember::CompileError("--size: found '" + option.str() + "', expected NAME=NUMBER");
+    numbers[name.str()] = number;
+  }
+  return numbers;
+}
 
 static int run() {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
@@ -26,13 +40,14 @@ static int run() {
     return 1; // the parser has said why and where
   ember::CompileOptions options{target, !unfused, false};
   if (compileCommand) {
-    llvm::outs() << ember::emitStage(*module, stage, options);
+    llvm::outs() << ember::emitStage(*module, stage, options, sizes());
     return 0;
   }
   auto executable = ember::compileProgram(*module, options);
   for (const std::string &name : executable->kernelNames)
     llvm::outs() << name << "\n";
-  llvm::outs() << "arena " << executable->arenaBytes << " bytes, largest live set " << executable->liveBytes << " bytes\n";
+  ember::ArenaUse use = executable->arenaUse(sizes());
+  llvm::outs() << "arena " << use.bytes << " bytes, largest live set " << use.liveBytes << " bytes\n";
   return 0;
 }
 

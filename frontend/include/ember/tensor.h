@@ -270,7 +270,10 @@ std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<T
 /// What happened so far, for tests and tools.
 struct Counters {
   int64_t programsCompiled = 0, programsRun = 0, kernelsCompiled = 0, pendingOps = 0, liveBytes = 0;
+  int64_t arenaBytes = 0, arenaLiveBytes = 0; ///< of the program that ran last: its arena, and what lives at once in it
+  int64_t peakBytes = 0;                      ///< the most liveBytes that there were since the last reset_peak_bytes
 };
+void reset_peak_bytes();
 Counters counters();
 
 // ---- files
