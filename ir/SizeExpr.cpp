@@ -28,20 +28,24 @@ std::optional<SizeExpr> SizeExpr::parse(llvm::StringRef text) {
   llvm::SmallVector<llvm::StringRef> terms;
   text.split(terms, '+');
   for (llvm::StringRef term : terms) {
-    SizeExpr product(1);
+    int64_t coefficient = 1;
+    Monomial names;
     llvm::SmallVector<llvm::StringRef> factors;
     term.split(factors, '*');
     for (llvm::StringRef factor : factors) {
       factor = factor.trim();
       int64_t number;
-      if (!factor.getAsInteger(10, number))
-        product = product * SizeExpr(number);
-      else if (isName(factor))
-        product = product * SizeExpr::name(factor);
-      else
+      if (isName(factor))
+        names.push_back(factor.str());
+      else if (factor.getAsInteger(10, number) || __builtin_mul_overflow(coefficient, number, &coefficient))
         return std::nullopt;
     }
-    sum = sum + product;
+    std::sort(names.begin(), names.end());
+    int64_t &total = sum.coefficients[names];
+    if (__builtin_add_overflow(total, coefficient, &total))
+      return std::nullopt;
+    if (total == 0)
+      sum.coefficients.erase(names);
   }
   return sum;
 }

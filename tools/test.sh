@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds ember and runs its tests.
 #   tools/test.sh           everything that must pass, in at most 15 minutes on two cores
-#   tools/test.sh --long    20,000 random programs, and the tests under AddressSanitizer and UndefinedBehaviorSanitizer, as well
+#   tools/test.sh --long    20,000 random programs, fuzzing of the file readers, and the tests under AddressSanitizer and
+#                           UndefinedBehaviorSanitizer, as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="/usr/lib/llvm-22/bin:$PATH"
@@ -52,5 +53,13 @@ if [ "$long" -eq 1 ]; then
   EMBER_TEST_COUNT=20000 build/bin/ember_frontend_tests --gtest_filter='RandomPrograms.*' --gtest_brief=1
   # What lives as long as the process (the recorder, its context) is no leak.
   ASAN_OPTIONS=detect_leaks=0 EMBER_TEST_COUNT=200 run_preset asan build-asan
+  rm -rf build-asan/fuzz && mkdir -p build-asan/fuzz/package build-asan/fuzz/checkpoint
+  ASAN_OPTIONS=detect_leaks=0 EMBER_FUZZ_SEEDS=build-asan/fuzz/package build-asan/bin/ember_ir_tests \
+    --gtest_filter='*DamagedGraphs*' --gtest_brief=1
+  printf '\070\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}    01234567' >build-asan/fuzz/checkpoint/seed
+  for reader in package checkpoint; do # files that it finds wanting are kept in build-asan/fuzz
+    ASAN_OPTIONS=detect_leaks=0 build-asan/bin/${reader}_fuzzer build-asan/fuzz/$reader -max_total_time=60 -timeout=2 -rss_limit_mb=1024 \
+      -artifact_prefix=build-asan/fuzz/ -verbosity=0
+  done
 fi
 echo "$((gtests + files)) passed, 0 failed"

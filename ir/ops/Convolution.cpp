@@ -57,6 +57,19 @@ LogicalResult Geometry::verify(Operation *op) const {
                                                  << dimSize(output, 1).str() << " in " << groups << " groups";
   if (dimSize(input, 0) != dimSize(output, 0))
     return op->emitOpError("the input has batch ") << dimSize(input, 0).str() << ", the output " << dimSize(output, 0).str();
+  if (weight.getElementType() != input.getElementType() || output.getElementType() != input.getElementType())
+    return op->emitOpError("expected one dtype (the weight is ")
+           << weight << ", the input " << input << ", the output " << output << ")";
+  for (unsigned d = 0; d < 2; ++d) {
+    std::optional<int64_t> size = dimSize(input, 2 + d).constant(), kernel = dimSize(weight, 2 + d).constant(),
+                           out = dimSize(output, 2 + d).constant();
+    if (!size || !kernel || !out)
+      return op->emitOpError("expected heights and widths known when the program is recorded");
+    int64_t room = *size + 2 * padding[d] - dilation[d] * (*kernel - 1) - 1;
+    if (*kernel < 1 || room < 0 || *out != room / stride[d] + 1)
+      return op->emitOpError("dimension ") << 2 + d << ": a kernel of " << *kernel << " on an input of " << *size
+                                           << " gives no output of " << *out;
+  }
   return success();
 }
 
@@ -100,6 +113,9 @@ LogicalResult Conv2dOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
        input = cast<RankedTensorType>(adaptor.getInput().getType());
   if (weight.getRank() != 4 || input.getRank() != 4)
     return emitOptionalError(loc, "conv2d: expected operands of rank 4 (weight is ", weight, ", input is ", input, ")");
+  if (adaptor.getStride().size() != 2 || adaptor.getPadding().size() != 2 || adaptor.getDilation().size() != 2 ||
+      llvm::any_of(adaptor.getStride(), [](int64_t stride) { return stride < 1; }))
+    return emitOptionalError(loc, "conv2d: expected two strides of at least 1, two paddings and two dilations");
   SmallVector<SizeExpr> sizes{dimSize(input, 0), dimSize(weight, 0)};
   for (unsigned d = 0; d < 2; ++d) {
     std::optional<int64_t> size = dimSize(input, 2 + d).constant(), kernel = dimSize(weight, 2 + d).constant();

@@ -33,9 +33,11 @@ LogicalResult verifyGathered(function_ref<InFlightDiagnostic()> error, StringRef
   if (indices.getRank() != whole.getRank())
     return error() << name << ": the indices have rank " << indices.getRank() << ", expected " << whole.getRank();
   for (int64_t dim = 0; dim < whole.getRank(); ++dim) {
-    std::optional<int64_t> size = dimSize(whole, dim).constant(), own = dimSize(indices, dim).constant();
-    if (dim != axis && size && own && *own > *size)
-      return error() << name << ": dimension " << dim << " of the indices is " << *own << ", expected at most " << *size;
+    SizeExpr size = dimSize(whole, dim), own = dimSize(indices, dim);
+    bool fits = size == own || (size.constant() && own.constant() && *own.constant() <= *size.constant());
+    if (dim != axis && !fits)
+      return error() << name << ": dimension " << dim << " of the indices is " << own.str() << ", expected at most "
+                     << size.str();
   }
   return success();
 }
@@ -155,6 +157,8 @@ template <typename Op> static LogicalResult verifyScatter(Op op, StringRef name)
     return failure();
   if (dimSizes(indices) != dimSizes(updates))
     return op.emitOpError(name) << ": the updates are " << updates << ", expected the shape of the indices, " << indices;
+  if (updates.getElementType() != typeOf(op.getBase()).getElementType())
+    return op.emitOpError(name) << ": the updates are " << updates << ", expected the dtype of " << op.getBase().getType();
   return success();
 }
 
@@ -191,6 +195,8 @@ LogicalResult IndexAddOp::verify() {
     return emitOpError("index_add: axis is ") << axis << ", expected one below the rank " << base.getRank();
   if (takenSizes(base, typeOf(getIndices()), axis) != dimSizes(typeOf(getUpdates())))
     return emitOpError("index_add: the updates are ") << getUpdates().getType() << ", expected the shape that take gives";
+  if (typeOf(getUpdates()).getElementType() != base.getElementType())
+    return emitOpError("index_add: the updates are ") << getUpdates().getType() << ", expected the dtype of " << base;
   return success();
 }
 StringRef IndexAddOp::kernelKind() { return "scatter"; }

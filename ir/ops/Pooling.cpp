@@ -66,6 +66,8 @@ LogicalResult inferPooled(std::optional<Location> loc, StringRef name, RankedTen
                           ArrayRef<int64_t> stride, ArrayRef<int64_t> padding, Type dtype, SmallVectorImpl<Type> &results) {
   if (input.getRank() != 4)
     return emitOptionalError(loc, name, ": expected an input of rank 4 (it is ", input, ")");
+  if (kernel.size() != 2 || stride.size() != 2 || padding.size() != 2)
+    return emitOptionalError(loc, name, ": expected two kernel sizes, strides and paddings");
   SmallVector<SizeExpr> sizes{dimSize(input, 0), dimSize(input, 1)};
   for (unsigned d = 0; d < 2; ++d) {
     std::optional<int64_t> size = dimSize(input, 2 + d).constant();
@@ -79,6 +81,24 @@ LogicalResult inferPooled(std::optional<Location> loc, StringRef name, RankedTen
     sizes.push_back(SizeExpr((*size + 2 * padding[d] - kernel[d]) / stride[d] + 1));
   }
   results.push_back(tensorOf(sizes, dtype));
+  return success();
+}
+
+// A gradient's operand has the shape and dtype of what pooling its result gives.
+template <typename Op> LogicalResult verifyPooled(Op op, Value pooled, RankedTensorType input, Type dtype) {
+  SmallVector<Type> expected;
+  if (failed(inferPooled(op.getLoc(), op->getName().stripDialect(), input, op.getKernel(), op.getStride(), op.getPadding(), dtype,
+                         expected)))
+    return failure();
+  if (pooled.getType() != expected[0])
+    return op.emitOpError("expected an operand of type ") << expected[0] << ", found " << pooled.getType();
+  return success();
+}
+
+template <typename Op> LogicalResult verifyPosition(Op op, RankedTensorType input) {
+  if (input.getRank() != 4 || dimSizes(typeOf(op.getPosition())) != SmallVector<SizeExpr>{dimSize(input, 2), dimSize(input, 3)})
+    return op.emitOpError("expected a position of the input's height and width (it is ")
+           << op.getPosition().getType() << ", the input is " << input << ")";
   return success();
 }
 
@@ -103,6 +123,19 @@ Value positions(OpBuilder &builder, Location loc, RankedTensorType input) {
 }
 
 } // namespace
+
+LogicalResult MaxPool2dIndicesOp::verify() { return verifyPosition(*this, typeOf(getInput())); }
+LogicalResult MaxPool2dGradOp::verify() {
+  RankedTensorType input = typeOf(getResult());
+  if (failed(verifyPooled(*this, getCotangent(), input, input.getElementType())) ||
+      failed(verifyPooled(*this, getIndices(), input, typeOf(getIndices()).getElementType())))
+    return failure();
+  return verifyPosition(*this, input);
+}
+LogicalResult WindowSumGradOp::verify() {
+  RankedTensorType input = typeOf(getResult());
+  return verifyPooled(*this, getCotangent(), input, input.getElementType());
+}
 
 // ---- max_pool2d
 

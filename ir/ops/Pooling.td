@@ -27,6 +27,7 @@ def Ember_MaxPool2dIndicesOp : Ember_PoolingOp<"max_pool2d_indices", [Ember_NoGr
   }];
   let arguments = (ins Ember_FloatTensor:$input, RankedTensorOf<[I64]>:$position, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$stride, DenseI64ArrayAttr:$padding);
   let results = (outs RankedTensorOf<[I64]>:$result);
+  let hasVerifier = 1;
   let assemblyFormat = "$input `,` $position `kernel` $kernel `stride` $stride `padding` $padding attr-dict `:` type($input) `,` type($position) `->` type($result)";
 }
 
@@ -37,12 +38,13 @@ def Ember_MaxPool2dGradOp : Ember_PoolingOp<"max_pool2d_grad", [
   let description = [{
     result[n, c, h, w] = sum of cotangent over the windows whose index is h * W + w.
     Shapes: cotangent and indices (N, C, OH, OW), result (N, C, H, W) as stated; `position` is an iota of the input's h * W + w.
-    Errors: none at run time.
+    Errors: shapes that max_pool2d does not relate.
     Example: `%g = ember.max_pool2d_grad %dy, %i, %p kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x3x4x4xf32>, tensor<1x3x4x4xi64>, tensor<8x8xi64> -> tensor<1x3x8x8xf32>`
   }];
   let arguments = (ins Ember_FloatTensor:$cotangent, RankedTensorOf<[I64]>:$indices, RankedTensorOf<[I64]>:$position,
                        DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$stride, DenseI64ArrayAttr:$padding);
   let results = (outs Ember_FloatTensor:$result);
+  let hasVerifier = 1;
   let assemblyFormat = "$cotangent `,` $indices `,` $position `kernel` $kernel `stride` $stride `padding` $padding attr-dict `:` type($cotangent) `,` type($indices) `,` type($position) `->` type($result)";
 }
 
@@ -64,10 +66,11 @@ def Ember_WindowSumGradOp : Ember_PoolingOp<"window_sum_grad", [DeclareOpInterfa
     DeclareOpInterfaceMethods<Ember_DifferentiableOp>, DeclareOpInterfaceMethods<Ember_ToleranceOp, ["relativeToMagnitude"]>]> {
   let summary = "the gradient of window_sum: each input element gathers the cotangents of its windows";
   let description = [{
-    Shapes: cotangent (N, C, OH, OW), result (N, C, H, W) as stated. Errors: none at run time.
+    Shapes: cotangent (N, C, OH, OW), result (N, C, H, W) as stated. Errors: shapes that window_sum does not relate.
     Example: `%g = ember.window_sum_grad %dy kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x3x4x4xf32> -> tensor<1x3x8x8xf32>`
   }];
   let arguments = (ins Ember_FloatTensor:$cotangent, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$stride, DenseI64ArrayAttr:$padding);
   let results = (outs Ember_FloatTensor:$result);
+  let hasVerifier = 1;
   let assemblyFormat = "$cotangent `kernel` $kernel `stride` $stride `padding` $padding attr-dict `:` type($cotangent) `->` type($result)";
 }

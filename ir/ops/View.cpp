@@ -13,6 +13,9 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 // ---- broadcast
 
 LogicalResult BroadcastOp::verify() {
+  if (typeOf(getInput()).getElementType() != typeOf(getResult()).getElementType())
+    return emitOpError("broadcast: the operand is ")
+           << getInput().getType() << ", the result " << getResult().getType() << ", expected one dtype";
   auto from = dimSizes(typeOf(getInput())), to = dimSizes(typeOf(getResult()));
   if (from.size() > to.size())
     return emitOpError("broadcast: the operand has rank ") << from.size() << ", expected at most " << to.size();
@@ -71,6 +74,9 @@ LogicalResult BroadcastOp::evaluate(ArrayRef<const ReferenceTensor *> operands, 
 // ---- reshape
 
 LogicalResult ReshapeOp::verify() {
+  if (typeOf(getInput()).getElementType() != typeOf(getResult()).getElementType())
+    return emitOpError("reshape: the operand is ")
+           << getInput().getType() << ", the result " << getResult().getType() << ", expected one dtype";
   SizeExpr from = elementCount(typeOf(getInput())), to = elementCount(typeOf(getResult()));
   if (from != to)
     return emitOpError("reshape: the operand has ") << from.str() << " elements, the result " << to.str();
@@ -173,7 +179,7 @@ static LogicalResult verifySlice(Operation *op, RankedTensorType whole, RankedTe
     if (stride < 1)
       return op->emitOpError("stride ") << dim << " is " << stride << ", expected at least 1";
     std::optional<int64_t> from = dimSize(whole, dim).constant(), size = dimSize(part, dim).constant();
-    if (from && size && *size > 0 && (*size - 1) * stride >= *from)
+    if (from && size && *size > 0 && (*size - 1 > INT64_MAX / stride || (*size - 1) * stride >= *from))
       return op->emitOpError("dimension ") << dim << ": " << *size << " elements " << stride << " apart do not fit into "
                                            << *from;
   }
@@ -293,6 +299,9 @@ LogicalResult UpdateSliceOp::evaluate(ArrayRef<const ReferenceTensor *> operands
 // ---- pad
 
 LogicalResult PadOp::verify() {
+  if (typeOf(getInput()).getElementType() != typeOf(getResult()).getElementType())
+    return emitOpError("pad: the operand is ")
+           << getInput().getType() << ", the result " << getResult().getType() << ", expected one dtype";
   auto from = dimSizes(typeOf(getInput())), to = dimSizes(typeOf(getResult()));
   if (getLow().size() != from.size() || getHigh().size() != from.size() || to.size() != from.size())
     return emitOpError("pad: expected one border on each side of the ") << from.size() << " dimensions";

@@ -65,14 +65,16 @@ void GraphReader::type(const wire::Type &type) {
     refuse("rank " + Twine(type.sizes_size()) + ", expected at most " + Twine(limits::kRank));
   SmallVector<int64_t> shape;
   int64_t elements = 1, dynamic = 0;
+  auto grow = [&](int64_t size) {
+    if (size > limits::kSize || (size > 1 && (elements *= size) > limits::kElements))
+      refuse("more than " + Twine(limits::kElements) + " elements, or " + Twine(limits::kSize) + " along a dimension");
+  };
   for (int64_t size : type.sizes()) {
     if (size < -1)
       refuse("a size is " + Twine(size));
     dynamic += size == -1;
     shape.push_back(size == -1 ? ShapedType::kDynamic : size);
-    // Zeros count as ones: what is beside them must be in range as well.
-    if (size > 1 && (__builtin_mul_overflow(elements, size, &elements) || elements > limits::kElements))
-      refuse("more than " + Twine(limits::kElements) + " elements");
+    grow(size); // a size of 0 counts as 1: what is beside it must be in range as well
   }
   if (dynamic != type.names_size())
     refuse(Twine(dynamic) + " dynamic sizes and " + Twine(type.names_size()) + " names");
@@ -81,6 +83,13 @@ void GraphReader::type(const wire::Type &type) {
     std::optional<SizeExpr> size = text.size() <= limits::kNameBytes ? SizeExpr::parse(text) : std::nullopt;
     if (!size || size->isConstant() || size->str() != text)
       refuse("a dynamic size has no canonical name");
+    int64_t largest = 1;
+    for (const auto &[monomial, coefficient] : size->terms()) {
+      if (coefficient < -limits::kInteger || coefficient > limits::kInteger || size->terms().size() > limits::kSizeTerms)
+        refuse("the size '" + text + "' is out of range");
+      largest = std::max(largest, std::abs(coefficient));
+    }
+    grow(largest);
     names.push_back(builder.getStringAttr(text));
   }
   Attribute encoding = names.empty() ? Attribute() : DimsAttr::get(builder.getContext(), names);
@@ -336,6 +345,13 @@ void GraphReader::op(const wire::Op &op) {
   }
   for (uint32_t number : op.results())
     state.types.push_back(typeAt(number));
+  for (const wire::Attribute &own : op.attributes()) {
+    bool inRange = std::abs(std::clamp(own.integer().value(), -limits::kInteger, limits::kInteger)) < limits::kInteger;
+    for (int64_t value : own.integers().values())
+      inRange &= value > -limits::kInteger && value < limits::kInteger;
+    if (!inRange)
+      refuse("an integer is out of range, expected below " + Twine(limits::kInteger));
+  }
   state.attributes = attributesOf(op.attributes(), registered->getAttributeNames());
   if (op.regions() > 1)
     refuse("it has " + Twine(op.regions()) + " regions");

@@ -55,3 +55,88 @@ func.func @axes(%x: tensor<2x3xf32>) -> tensor<2xf32> {
   %0 = ember.sum %x [2] : tensor<2x3xf32> -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// -----
+
+func.func @pool_arrays(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x4x4xf32> {
+  // expected-error @below {{max_pool2d: expected two kernel sizes, strides and paddings}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = ember.max_pool2d %x kernel [2] stride [2, 2] padding [0, 0] : tensor<1x3x8x8xf32> -> tensor<1x3x4x4xf32>
+  return %0 : tensor<1x3x4x4xf32>
+}
+
+// -----
+
+func.func @pool_gradient(%x: tensor<1x2x4x4xf32>) -> tensor<1x3x8x8xf32> {
+  // expected-error @below {{expected an operand of type 'tensor<1x3x4x4xf32>', found 'tensor<1x2x4x4xf32>'}}
+  %0 = ember.window_sum_grad %x kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x2x4x4xf32> -> tensor<1x3x8x8xf32>
+  return %0 : tensor<1x3x8x8xf32>
+}
+
+// -----
+
+func.func @pool_position(%x: tensor<1x3x8x8xf32>, %p: tensor<8x7xi64>) -> tensor<1x3x4x4xi64> {
+  // expected-error @below {{expected a position of the input's height and width (it is 'tensor<8x7xi64>'}}
+  %0 = ember.max_pool2d_indices %x, %p kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x3x8x8xf32>, tensor<8x7xi64> -> tensor<1x3x4x4xi64>
+  return %0 : tensor<1x3x4x4xi64>
+}
+
+// -----
+
+func.func @conv_gradient(%dy: tensor<2x8x9x9xf32>, %x: tensor<2x3x8x8xf32>) -> tensor<8x3x3x3xf32> {
+  // expected-error @below {{dimension 2: a kernel of 3 on an input of 8 gives no output of 9}}
+  %0 = ember.conv2d_weight_grad %dy, %x stride [1, 1] padding [0, 0] dilation [1, 1] groups 1 : tensor<2x8x9x9xf32>, tensor<2x3x8x8xf32> -> tensor<8x3x3x3xf32>
+  return %0 : tensor<8x3x3x3xf32>
+}
+
+// -----
+
+func.func @conv_dtypes(%w: tensor<8x3x3x3xf64>, %x: tensor<2x3x9x9xf32>) -> tensor<2x8x7x7xf32> {
+  // expected-error @below {{expected one dtype (the weight is 'tensor<8x3x3x3xf64>'}}
+  %0 = ember.conv2d %w, %x stride [1, 1] padding [0, 0] dilation [1, 1] groups 1 : tensor<8x3x3x3xf64>, tensor<2x3x9x9xf32> -> tensor<2x8x7x7xf32>
+  return %0 : tensor<2x8x7x7xf32>
+}
+
+// -----
+
+func.func @broadcast_dtype(%x: tensor<8xf32>) -> tensor<4x8xf64> {
+  // expected-error @below {{broadcast: the operand is 'tensor<8xf32>', the result 'tensor<4x8xf64>', expected one dtype}}
+  %0 = ember.broadcast %x : tensor<8xf32> -> tensor<4x8xf64>
+  return %0 : tensor<4x8xf64>
+}
+
+// -----
+
+func.func @scatter_dtype(%x: tensor<10x4xf32>, %i: tensor<10x2xi64>, %u: tensor<10x2xf64>) -> tensor<10x4xf32> {
+  // expected-error @below {{scatter_add: the updates are 'tensor<10x2xf64>', expected the dtype of 'tensor<10x4xf32>'}}
+  %0 = ember.scatter_add %x, %i, %u axis 1 : tensor<10x4xf32>, tensor<10x2xi64>, tensor<10x2xf64>
+  return %0 : tensor<10x4xf32>
+}
+
+// -----
+
+func.func @gather_names(%x: tensor<?x4xf32, #ember.dims<[B]>>, %i: tensor<8x2xi64>) -> tensor<8x2xf32> {
+  // expected-error @below {{gather: dimension 0 of the indices is 8, expected at most B}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = ember.gather %x, %i axis 1 : tensor<?x4xf32, #ember.dims<[B]>>, tensor<8x2xi64> -> tensor<8x2xf32>
+  return %0 : tensor<8x2xf32>
+}
+
+// -----
+
+func.func @in_place(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{kernel 'k': in_place must list pairs of a result and an operand of one type}}
+  %y = ember.kernel "k"(%x) {in_place = array<i64: 0, 1>} : (tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%a: tensor<4xf32>):
+    %0 = ember.neg %a : tensor<4xf32>
+    ember.yield %0 : tensor<4xf32>
+  }
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// expected-error @below {{'9999999999*9999999999*B' is no polynomial of sizes}}
+func.func @size(%x: tensor<?xf32, #ember.dims<[9999999999*9999999999*B]>>) {
+  return
+}
