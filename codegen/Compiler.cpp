@@ -9,7 +9,9 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <atomic>
 #include <cstring>
+#include <mutex>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -28,9 +30,22 @@ void loadDialects(MLIRContext &context) {
                       math::MathDialect, scf::SCFDialect, vector::VectorDialect>();
 }
 
-ember_pool *processPool() {
-  static ember_pool *pool = ember_rt_pool_create(0);
+// Pools are never destroyed: a program of another thread may still run on the one before. Their workers sleep.
+static std::atomic<ember_pool *> &currentPool() {
+  static std::atomic<ember_pool *> pool = ember_rt_pool_create(0);
   return pool;
+}
+
+ember_pool *processPool() { return currentPool(); }
+
+void setProcessThreads(unsigned count) {
+  static std::mutex mutex;
+  static std::map<unsigned, ember_pool *> pools;
+  std::lock_guard lock(mutex);
+  ember_pool *&pool = pools[count];
+  if (!pool)
+    pool = ember_rt_pool_create(count);
+  currentPool() = pool;
 }
 
 std::shared_ptr<Executable> compileProgram(ModuleOp program, const CompileOptions &options) {

@@ -75,7 +75,9 @@ struct CompileCounters {
 };
 CompileCounters compileCounters();
 
-/// The pool that programs of this process run on.
+/// The pool that programs of this process run on: EMBER_NUM_THREADS, or one thread a processor, until `setProcessThreads`.
 ember_pool *processPool();
+/// Programs that start from now on run on this many threads (at least 1). Results do not depend on it.
+void setProcessThreads(unsigned count);
 
 } // namespace ember

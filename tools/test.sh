@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds ember and runs its tests.
 #   tools/test.sh           everything that must pass, in at most 15 minutes on two cores
-#   tools/test.sh --long    20,000 random programs, fuzzing of the file readers, and the tests under AddressSanitizer and
-#                           UndefinedBehaviorSanitizer, as well
+#   tools/test.sh --long    20,000 random programs, 2,000 random graphs, fuzzing of the file readers, and the tests under AddressSanitizer
+#                           and UndefinedBehaviorSanitizer, as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="/usr/lib/llvm-22/bin:$PATH"
@@ -51,6 +51,7 @@ if [ "$gtests" -lt "$least_gtests" ] || [ "$files" -lt "$least_files" ]; then
 fi
 if [ "$long" -eq 1 ]; then
   EMBER_TEST_COUNT=20000 build/bin/ember_frontend_tests --gtest_filter='RandomPrograms.*' --gtest_brief=1
+  build/bin/ember_graph_tests --gtest_brief=1 --count 2000 --seed 1000
   # What lives as long as the process (the recorder, its context) is no leak.
   ASAN_OPTIONS=detect_leaks=0 EMBER_TEST_COUNT=200 run_preset asan build-asan
   rm -rf build-asan/fuzz && mkdir -p build-asan/fuzz/package build-asan/fuzz/checkpoint

@@ -39,14 +39,26 @@ const Generator &CpuTarget::generatorFor(const Group &group) const {
   llvm_unreachable("formKernels made only groups that some generator takes");
 }
 
+// The input that is a scatter's base and nothing else: the updates must not be made of elements that were written before.
+static std::optional<unsigned> writableBase(const Group &group, ScatterOp scatter) {
+  Value base = scatter->getOperand(0);
+  if (!group.isInput(base))
+    return std::nullopt;
+  int64_t uses = 0;
+  for (Operation *op : group.ops)
+    uses += llvm::count(op->getOperands(), base);
+  if (uses != 1)
+    return std::nullopt;
+  return llvm::find(group.inputs, base) - group.inputs.begin();
+}
+
 // A map's operand whose every read is at the address that the map writes.
 SmallVector<std::pair<unsigned, unsigned>> CpuTarget::inPlacePairs(Operation *kernelOp) const {
   Group group = Group::of(kernelOp);
   SmallVector<std::pair<unsigned, unsigned>> pairs;
   if (auto scatter = llvm::find_if(group.ops, [](Operation *op) { return isa<ScatterOp>(op); }); scatter != group.ops.end()) {
-    for (auto [number, input] : llvm::enumerate(group.inputs))
-      if (input == (*scatter)->getOperand(0) && llvm::count((*scatter)->getOperands(), input) == 1)
-        pairs.push_back({0u, static_cast<unsigned>(number)});
+    if (std::optional<unsigned> base = writableBase(group, cast<ScatterOp>(*scatter)))
+      pairs.push_back({0u, *base});
     return pairs;
   }
   if (llvm::any_of(group.ops, [](Operation *op) { return isa<ReductionOp, ContractionOp, OpaqueOp>(op); }))

@@ -114,6 +114,9 @@ std::string planOutput(const Group &group, Value value, const Plan &plan, Output
       return "an output reads reductions of different rows";
     output.rowDims = dims;
   }
+  for (auto [dim, size] : llvm::zip_equal(output.rowDims, plan.rowSizes))
+    if (sizesOf(value)[dim] != size)
+      return "an output reads only some of the rows";
   return "";
 }
 

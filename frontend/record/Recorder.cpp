@@ -1,6 +1,7 @@
 #include "record/Recorder.h"
 
 #include "ember/scope.h"
+#include "ember/threads.h"
 #include "ir/interfaces/Interfaces.h"
 #include "ir/ops/Constant.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -257,6 +258,12 @@ void synchronize() {
 }
 
 void reset_peak_bytes() { ember_rt_reset_peak(); }
+void set_num_threads(int count) {
+  if (count < 1)
+    throw Error("set_num_threads expects a positive integer, got " + std::to_string(count));
+  setProcessThreads(count);
+}
+int get_num_threads() { return static_cast<int>(ember_rt_pool_size(processPool())); }
 
 Counters counters() {
   auto &recorder = record::Recorder::get();

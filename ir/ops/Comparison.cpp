@@ -226,15 +226,22 @@ OpFoldResult CastOp::fold(FoldAdaptor) {
   getInputMutable().assign(inner.getInput());
   return getResult();
 }
+// To f64 at once, to f32 and the narrower ones through f32, as PyTorch does: f64 to f16 rounds twice.
+static Scalar castToFloat(Scalar value, Type source, Type target) {
+  auto through = [&](auto number) {
+    return Scalar::real(target.isF64() ? static_cast<double>(number) : static_cast<double>(static_cast<float>(number)));
+  };
+  if (value.isReal())
+    return through(value.real());
+  return source.isUnsignedInteger() ? through(static_cast<uint64_t>(value.integer())) : through(value.integer());
+}
+
 Scalar CastOp::evaluateScalar(ArrayRef<Scalar> args) {
   Type target = elementOf(getResult());
   if (target.isInteger(1))
     return Scalar::integer(args[0].isTrue());
-  if (isa<FloatType>(target)) {
-    if (!args[0].isReal() && elementOf(getInput()).isUnsignedInteger())
-      return Scalar::real(static_cast<double>(static_cast<uint64_t>(args[0].integer())));
-    return Scalar::real(args[0].real());
-  }
+  if (isa<FloatType>(target))
+    return castToFloat(args[0], elementOf(getInput()), target);
   if (!args[0].isReal())
     return args[0];
   double limit = std::ldexp(1.0, target.getIntOrFloatBitWidth() == 32 ? 31 : 63), x = args[0].real();

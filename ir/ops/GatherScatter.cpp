@@ -167,6 +167,8 @@ StringRef ScatterAddOp::kernelKind() { return "scatter"; }
 int ScatterAddOp::inPlaceOperand(unsigned) { return 0; }
 unsigned ScatterAddOp::updateOperand() { return 2; }
 bool ScatterAddOp::accumulates() { return true; }
+double ScatterAddOp::allowedUlps() { return 4; }
+bool ScatterAddOp::relativeToMagnitude() { return true; }
 Access ScatterAddOp::target(ArrayRef<Expr> loops, Space &space) {
   return gatherAccess(typeOf(getBase()), getIndices(), getAxis(), loops, space);
 }
@@ -203,6 +205,8 @@ StringRef IndexAddOp::kernelKind() { return "scatter"; }
 int IndexAddOp::inPlaceOperand(unsigned) { return 0; }
 unsigned IndexAddOp::updateOperand() { return 2; }
 bool IndexAddOp::accumulates() { return true; }
+double IndexAddOp::allowedUlps() { return 4; }
+bool IndexAddOp::relativeToMagnitude() { return true; }
 Access IndexAddOp::target(ArrayRef<Expr> loops, Space &space) {
   return takeAccess(typeOf(getBase()), getIndices(), getAxis(), loops, space);
 }

@@ -27,16 +27,19 @@ def Ember_GatherOp : Ember_GatheringOp<"gather"> {
   }];
 }
 
-class Ember_ScatteringOp<string mnemonic> : Ember_Op<mnemonic, [Pure, AllTypesMatch<["base", "result"]>,
+class Ember_ScatteringOp<string mnemonic, list<Trait> traits = []> : Ember_Op<mnemonic, [Pure, AllTypesMatch<["base", "result"]>,
     DeclareOpInterfaceMethods<Ember_OpaqueOp, ["inPlaceOperand"]>, DeclareOpInterfaceMethods<Ember_ScatterOp>,
-    DeclareOpInterfaceMethods<Ember_DifferentiableOp>, DeclareOpInterfaceMethods<Ember_ReferenceOp>]> {
+    DeclareOpInterfaceMethods<Ember_DifferentiableOp>, DeclareOpInterfaceMethods<Ember_ReferenceOp>] # traits> {
   let arguments = (ins Ember_Tensor:$base, RankedTensorOf<[I64]>:$indices, Ember_Tensor:$updates, I64Attr:$axis);
   let results = (outs Ember_Tensor:$result);
   let assemblyFormat = "$base `,` $indices `,` $updates `axis` $axis attr-dict `:` type($base) `,` type($indices) `,` type($updates)";
   let hasVerifier = 1;
 }
 
-def Ember_ScatterAddOp : Ember_ScatteringOp<"scatter_add"> {
+// Each addition is rounded: an element that gets several updates is a chain of them.
+class Ember_AddingOp<string mnemonic> : Ember_ScatteringOp<mnemonic, [DeclareOpInterfaceMethods<Ember_ToleranceOp, ["relativeToMagnitude"]>]>;
+
+def Ember_ScatterAddOp : Ember_AddingOp<"scatter_add"> {
   let summary = "a tensor with elements added by index along one axis, in rising order of the updates";
   let description = [{
     result = base; result[a…, indices[a…, i, b…], b…] += updates[a…, i, b…].
@@ -45,7 +48,7 @@ def Ember_ScatterAddOp : Ember_ScatteringOp<"scatter_add"> {
   }];
 }
 
-def Ember_IndexAddOp : Ember_ScatteringOp<"index_add"> {
+def Ember_IndexAddOp : Ember_AddingOp<"index_add"> {
   let summary = "a tensor with slices added by index along one axis, in rising order of the updates";
   let description = [{
     result = base; result[a…, indices[i…], b…] += updates[a…, i…, b…].

@@ -104,12 +104,14 @@ SmallVector<Value> SumOp::buildVjp(OpBuilder &builder, ValueRange cotangents, Ar
 void SumOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 LogicalResult SumOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
   ReferenceTensor &result = results[0];
+  std::vector<long double> totals(result.reals.size()); // more digits than the f64 sums that are held against it
   forEachReduced(*operands[0], result, getAxes(), [&](int64_t flat, int64_t, Scalar value) {
     if (result.isReal())
-      result.reals[flat] += value.real();
+      totals[flat] += value.real();
     else
       result.integers[flat] = static_cast<uint64_t>(result.integers[flat]) + static_cast<uint64_t>(value.integer());
   });
+  llvm::copy(totals, result.reals.begin());
   return success();
 }
 double SumOp::allowedUlps() { return 8; }

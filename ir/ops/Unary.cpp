@@ -150,6 +150,7 @@ Scalar RsqrtOp::evaluateScalar(ArrayRef<Scalar> args) {
 // bf16 and f16 are computed in f32, the root too.
 bool RsqrtOp::foldsExactly() { return getElementTypeOrSelf(getType()).getIntOrFloatBitWidth() >= 32; }
 unsigned RsqrtOp::cost() { return 8; }
+double RsqrtOp::allowedUlps() { return 1; } // a root and a division, each rounded
 
 // d (1/x) = -(1/x)² dx.
 SmallVector<Value> ReciprocalOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {

@@ -95,7 +95,7 @@ def Ember_SqrtOp : Ember_UnaryOp<"sqrt", Ember_FloatTensor> {
   }];
 }
 
-def Ember_RsqrtOp : Ember_UnaryOp<"rsqrt", Ember_FloatTensor, [], ["cost", "foldsExactly"]> {
+def Ember_RsqrtOp : Ember_UnaryOp<"rsqrt", Ember_FloatTensor, [DeclareOpInterfaceMethods<Ember_ToleranceOp>], ["cost", "foldsExactly"]> {
   let summary = "reciprocal square root";
   let description = [{
     rsqrt(x) = 1 / sqrt(x), each step rounded.

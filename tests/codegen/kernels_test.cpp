@@ -105,6 +105,22 @@ const Case kCases[] = {
        %0 = ember.compare "lt" %x, %y : tensor<37xf32> %1 = ember.select %0, %x, %y : tensor<37xi1>, tensor<37xf32>
        return %0, %1 : tensor<37xi1>, tensor<37xf32> })",
      0},
+    {"index_add_of_its_own_base", R"(func.func @main(%x: tensor<6xf32>) -> tensor<6xf32> {
+       %b = ember.exp %x : tensor<6xf32>
+       %one = ember.constant dense<1> : tensor<i64> %ones = ember.broadcast %one : tensor<i64> -> tensor<5xi64>
+       %p = ember.iota 0 : tensor<5xi64> %i = ember.add %p, %ones : tensor<5xi64>
+       %zero = ember.constant dense<0> : tensor<i64>
+       %u = ember.slice %b[%zero] strides [1] : tensor<6xf32> -> tensor<5xf32>
+       %0 = ember.index_add %b, %i, %u axis 0 : tensor<6xf32>, tensor<5xi64>, tensor<5xf32> return %0 : tensor<6xf32> })",
+     8},
+    {"output_of_some_rows", R"(func.func @main(%x: tensor<8x5x4xf32>) -> (tensor<8x5xf32>, tensor<8x3x2xf32>) {
+       %s = ember.sum %x [2] : tensor<8x5x4xf32> -> tensor<8x5xf32>
+       %s1 = ember.reshape %s : tensor<8x5xf32> -> tensor<8x5x1xf32>
+       %b = ember.broadcast %s1 : tensor<8x5x1xf32> -> tensor<8x5x2xf32>
+       %zero = ember.constant dense<0> : tensor<i64>
+       %p = ember.slice %b[%zero, %zero, %zero] strides [1, 1, 1] : tensor<8x5x2xf32> -> tensor<8x3x2xf32>
+       %0 = ember.neg %p : tensor<8x3x2xf32> return %s, %0 : tensor<8x5xf32>, tensor<8x3x2xf32> })",
+     8},
     {"dynamic",
      R"(func.func @main(%x: tensor<?x21xf32, #ember.dims<[B]>>, %w: tensor<21x17xf32>) -> tensor<?x17xf32, #ember.dims<[B]>> {
        %0 = ember.matmul %x, %w : tensor<?x21xf32, #ember.dims<[B]>>, tensor<21x17xf32> -> tensor<?x17xf32, #ember.dims<[B]>>

@@ -9,5 +9,5 @@
 #include "ember/optim.h"
 #include "ember/random.h"
 #include "ember/serialize.h"
-
 #include "ember/tensor.h"
+#include "ember/threads.h"
