@@ -24,6 +24,8 @@ ArgumentInfo argumentInfo(func::FuncOp function, unsigned number) {
   if (auto role = function.getArgAttrOfType<StringAttr>(number, "ember.role"))
     info.role = roleOf(role).value_or(Role::Input);
   info.trainable = function.getArgAttr(number, "ember.trainable") != nullptr;
+  if (auto formula = function.getArgAttrOfType<StringAttr>(number, "ember.formula"))
+    info.formula = formula.str();
   return info;
 }
 
@@ -35,6 +37,10 @@ void setArgumentInfo(func::FuncOp function, unsigned number, const ArgumentInfo 
     function.setArgAttr(number, "ember.trainable", builder.getUnitAttr());
   else
     function.removeArgAttr(number, "ember.trainable");
+  if (!info.formula.empty())
+    function.setArgAttr(number, "ember.formula", builder.getStringAttr(info.formula));
+  else
+    function.removeArgAttr(number, "ember.formula");
 }
 
 ResultInfo resultInfo(func::FuncOp function, unsigned number) {

@@ -14,12 +14,15 @@ enum class Role { Input, Parameter, Buffer, Constant, Generator, Hyper, Optimize
 llvm::StringRef roleName(Role role);
 std::optional<Role> roleOf(llvm::StringRef name);
 
-/// One argument: attributes `ember.name` (unique; parameters and buffers by module path, `net.0.weight`), `ember.role` and
-/// `ember.trainable`. An argument without them is the input `inputN`.
+/// One argument: attributes `ember.name` (unique; parameters and buffers by module path, `net.0.weight`; optimizer state by
+/// parameter, `3.exp_avg`), `ember.role`, `ember.trainable`, and, of a hyper-parameter's scalar, `ember.formula`: how it follows
+/// from the options of the parameter groups and the number of the step, in reverse Polish notation (`lr 1 beta1 step pow sub
+/// div`). An argument without them is the input `inputN`.
 struct ArgumentInfo {
   std::string name;
   Role role = Role::Input;
   bool trainable = false;
+  std::string formula = "";
 };
 ArgumentInfo argumentInfo(mlir::func::FuncOp function, unsigned number);
 void setArgumentInfo(mlir::func::FuncOp function, unsigned number, const ArgumentInfo &info);

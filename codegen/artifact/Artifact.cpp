@@ -1,6 +1,7 @@
 #include "codegen/artifact/Artifact.h"
 
 #include "codegen/Pipeline.h"
+#include "codegen/artifact/Header.h"
 #include "codegen/artifact/Tables.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
@@ -31,70 +32,43 @@ void writeFile(const std::string &path, llvm::StringRef bytes) {
     throw CompileError(error);
 }
 
-std::string cType(Type element) {
-  if (element.isF64())
-    return "double";
-  if (element.isF32())
-    return "float";
-  return "see dtype";
-}
-
-std::string headerText(const ArtifactRequest &request, func::FuncOp function) {
-  std::string text, name = request.name, guard = llvm::StringRef(name).upper() + "_H";
-  llvm::raw_string_ostream out(text);
-  out << "/* " << name << ": a compiled model. Link with -lm -lpthread.\n\n";
-  auto list = [&](const char *kind, ArrayRef<std::string> names, ArrayRef<Type> types) {
-    for (auto [number, tensor] : llvm::enumerate(names)) {
-      auto type = cast<RankedTensorType>(types[number]);
-      out << "   " << kind << " " << number << "  " << tensor << ": " << cType(type.getElementType()) << " [";
-      llvm::interleaveComma(type.getShape(), out);
-      out << "], row-major\n";
-    }
-  };
-  list("input", request.inputNames, function.getArgumentTypes());
-  list("output", request.outputNames, function.getResultTypes());
-  out << "*/\n#ifndef " << guard << "\n#define " << guard
-      << "\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
-  out << "#ifndef EMBER_RT_H\n/* dtype: 0 f64, 1 f32, 2 bf16, 3 f16, 4 i64, 5 i32, 6 i16, 7 i8, 8 u8, 9 bool (one byte). */\n";
-  out << "typedef struct {\n  uint32_t dtype, rank;\n  const int64_t *dims;\n  void *data;\n} ember_tensor;\n"
-         "typedef struct ember_model ember_model;\n#endif\n\n";
-  out << "/* threads 0: as many as processors. NULL: out of memory, or a processor without AVX2. */\n";
-  out << "ember_model *" << name << "_create(uint32_t threads);\n";
-  out << "void " << name << "_destroy(ember_model *model);\n";
-  out << "/* 0, or -1 with one line in " << name << "_error. Outputs are your memory, with dtype, rank and dims filled in. */\n";
-  out << "int32_t " << name
-      << "_run(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,\n"
-      << "                uint32_t output_count);\n";
-  out << "const char *" << name << "_error(const ember_model *model);\n\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
-  return text;
-}
-
-// Kernels for both instruction levels, and the tables that launch them.
-std::string objectOf(const ArtifactRequest &request, func::FuncOp function, bool withMain) {
+// Kernels of one program for both instruction levels, added to `code`; `prefix` keeps programs' symbols apart.
+CompiledProgram compile(func::FuncOp function, const ArtifactProgram &source, ModuleOp code, const std::string &prefix) {
   cpu::CpuTarget target;
   groupIntoKernels(function, target, {});
   passes::MemoryPlan plan = passes::planMemory(function, target);
-  OwningOpRef<ModuleOp> code = newKernelModule(*function.getContext());
-  std::vector<std::unique_ptr<cpu::HostTable>> tables;
-  std::vector<std::vector<std::string>> symbols;
-  for (const char *levelName : {"x86-64-v3", "x86-64-v4"}) {
+  CompiledProgram program;
+  program.function = function;
+  program.source = &source;
+  program.resultAlias.assign(plan.resultAlias.begin(), plan.resultAlias.end());
+  for (auto [own, levelName] : {std::pair(&program.v3, "x86-64-v3"), std::pair(&program.v4, "x86-64-v4")}) {
     cpu::Level level = cpu::levelOf(levelName);
     std::vector<cpu::LaunchCode> launches;
-    std::vector<std::string> own;
-    for (KernelOp kernel : function.getBody().front().getOps<KernelOp>()) {
+    for (KernelOp kernel : kernelsOf(function)) {
       kernel::Group group = kernel::Group::of(kernel);
-      own.push_back("v" + std::to_string(level.lanes) + "_" + std::to_string(own.size()));
-      launches.push_back({target.generatorFor(group).emit(group, *code, own.back(), level.lanes), nullptr});
+      own->symbols.push_back("v" + std::to_string(level.lanes) + prefix + std::to_string(own->symbols.size()));
+      launches.push_back({target.generatorFor(group).emit(group, code, own->symbols.back(), level.lanes), nullptr});
     }
-    tables.push_back(cpu::buildHostTable(function, plan, launches));
-    if (!tables.back()->isStatic())
+    own->table = cpu::buildHostTable(function, plan, launches);
+    if (!own->table->isStatic())
       throw CompileError("an artifact needs static sizes");
-    symbols.push_back(own);
+  }
+  return program;
+}
+
+std::string objectOf(const ArtifactRequest &request, bool withMain) {
+  ModuleOp source = request.predict.module;
+  OwningOpRef<ModuleOp> code = newKernelModule(*source.getContext()), predict = source.clone(), step;
+  CompiledProgram predictProgram = compile(mainOf(*predict), request.predict, *code, "_"), stepProgram;
+  if (request.training) {
+    ModuleOp stepSource = request.training->step.module;
+    step = stepSource.clone();
+    stepProgram = compile(mainOf(*step), request.training->step, *code, "_step_");
   }
   cpu::lowerToLlvmDialect(*code);
   auto levelOfFunction = [](llvm::StringRef name) { return cpu::levelOf(name.starts_with("v8_") ? "x86-64-v3" : "x86-64-v4"); };
   return cpu::compileObject(*code, levelOfFunction, [&](llvm::Module &module) {
-    writeTables(module, request, function, {*tables[0], *tables[1]}, symbols, withMain);
+    writeTables(module, request, predictProgram, request.training ? &stepProgram : nullptr, withMain);
   });
 }
 
@@ -121,11 +95,8 @@ void writeArtifact(const ArtifactRequest &request, const std::string &path) {
   llvm::StringRef ending = llvm::sys::path::extension(path);
   if (!ending.empty() && ending != ".o" && ending != ".a" && ending != ".so")
     throw CompileError(path + ": unknown ending '" + ending.str() + "', expected .o, .a, .so or none");
-  ModuleOp program = request.program;
-  OwningOpRef<ModuleOp> module = program.clone();
-  auto function = module->lookupSymbol<func::FuncOp>("main");
-  std::string header = headerText(request, function);
-  std::string object = objectOf(request, function, ending.empty());
+  std::string header = headerText(request);
+  std::string object = objectOf(request, ending.empty());
   if (ending == ".o") {
     writeFile(path, object);
   } else {

@@ -3,6 +3,7 @@
 #include "ir/EmberDialect.h"
 #include "ir/interpret/Bytes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
 
@@ -100,30 +101,13 @@ public:
     return array(pointers);
   }
 
-  llvm::Constant *signature(llvm::ArrayRef<std::string> names, llvm::ArrayRef<Type> types) {
-    llvm::SmallVector<llvm::Constant *> items;
-    for (auto [number, name] : llvm::enumerate(names)) {
-      auto type = cast<RankedTensorType>(types[number]);
-      items.push_back(structure(
-          {text(name), u32(dtypeNumber(type.getElementType())), u32(type.getRank()), numbers<int64_t>(type.getShape())}));
-    }
-    return array(items);
+  llvm::Constant *signature(llvm::StringRef name, RankedTensorType type) {
+    return structure(
+        {text(name), u32(dtypeNumber(type.getElementType())), u32(type.getRank()), numbers<int64_t>(type.getShape())});
   }
 
-  // All weights in one block, each at a multiple of 64 bytes.
-  std::pair<llvm::Constant *, llvm::Constant *> weights(const ArtifactRequest &request, llvm::ArrayRef<Type> types) {
-    std::string bytes;
-    std::vector<uint64_t> offsets;
-    for (auto [number, data] : llvm::enumerate(request.weights)) {
-      auto type = cast<RankedTensorType>(types[request.inputNames.size() + number]);
-      bytes.resize((bytes.size() + 63) / 64 * 64);
-      offsets.push_back(bytes.size());
-      bytes.append(static_cast<const char *>(data), type.getNumElements() * ir::byteWidth(type.getElementType()));
-    }
-    bytes.resize((bytes.size() + 127) / 64 * 64); // whole vectors may be read at the end
-    llvm::Constant *block = global(llvm::ConstantDataArray::getString(context, bytes, /*AddNull=*/false), 64);
-    return {numbers<uint64_t>(offsets), block};
-  }
+  llvm::Constant *u64(uint64_t value) { return llvm::ConstantInt::get(wide, value); }
+  llvm::Constant *f64(double value) { return llvm::ConstantFP::get(llvm::Type::getDoubleTy(context), value); }
 
   // `name(own arguments)` calls `runtime` with them, after the description where it wants that.
   void forward(const std::string &name, const char *runtime, llvm::Type *result, llvm::ArrayRef<llvm::Type *> arguments,
@@ -152,29 +136,182 @@ public:
   llvm::Type *pointer, *word, *wide;
 };
 
+// What the programs of an artifact hold together, numbered. Constants are told apart by their memory, all else by role and name.
+class Held {
+public:
+  unsigned add(const HeldTensor &tensor) {
+    bool isConstant = tensor.info.role == ir::Role::Constant;
+    std::string key = ir::roleName(tensor.info.role).str() + " ";
+    key += isConstant ? std::to_string(reinterpret_cast<uintptr_t>(tensor.memory)) : tensor.info.name;
+    auto [place, isNew] = numbers.try_emplace(key, tensors.size());
+    if (isNew)
+      tensors.push_back(tensor);
+    return place->second;
+  }
+  std::vector<HeldTensor> tensors;
+
+private:
+  std::map<std::string, unsigned> numbers;
+};
+
+// The tables of a whole artifact.
+class ArtifactWriter : public Writer {
+public:
+  ArtifactWriter(llvm::Module &module, const ArtifactRequest &request) : Writer(module), request(request) {}
+
+  llvm::Constant *description(const CompiledProgram &predict, const CompiledProgram *step) {
+    if (request.training)
+      for (const HeldTensor &tensor : request.training->held)
+        held.add(tensor);
+    llvm::Constant *predictTable = function(predict), *stepTable = step ? function(*step) : noFunction();
+    std::string bytes;
+    llvm::Constant *states = heldTensors(bytes);
+    llvm::Constant *block = global(llvm::ConstantDataArray::getString(context, bytes, /*AddNull=*/false), 64);
+    std::vector<uint32_t> groups;
+    if (request.training)
+      groups = request.training->groupSizes;
+    llvm::SmallVector<llvm::Constant *> hypers = hyperTables();
+    return global(structure({u32(EMBER_RT_ABI), u32(held.tensors.size()), u32(hypers.size()), u32(groups.size()),
+                             text(request.name), predictTable, stepTable, states, block, u64(bytes.size()), array(hypers),
+                             numbers<uint32_t>(groups), u64(request.training ? request.training->steps : 0),
+                             u32(request.training && request.training->countsSteps), u32(generatorNumber())}));
+  }
+
+private:
+  static ArrayRef<Type> argumentTypes(func::FuncOp function) { return function.getArgumentTypes(); }
+
+  llvm::Constant *noFunction() {
+    return structure({null(), null(), u32(0), u32(0), u32(0), u32(0), null(), null(), null(), null(), null()});
+  }
+
+  llvm::Constant *function(const CompiledProgram &program) {
+    func::FuncOp main = program.function;
+    llvm::SmallVector<llvm::Constant *> inputs, outputs;
+    std::vector<uint32_t> states, updates, inPlace, numberOfArgument;
+    for (auto [number, type] : llvm::enumerate(main.getArgumentTypes())) {
+      ir::ArgumentInfo info = ir::argumentInfo(main, number);
+      numberOfArgument.push_back(0);
+      if (info.role == ir::Role::Input) {
+        inputs.push_back(signature(info.name, cast<RankedTensorType>(type)));
+        continue;
+      }
+      numberOfArgument.back() = held.add({info, cast<RankedTensorType>(type), program.source->memory[number - inputs.size()]});
+      states.push_back(numberOfArgument.back());
+    }
+    for (auto [number, type] : llvm::enumerate(main.getResultTypes())) {
+      ir::ResultInfo info = ir::resultInfo(main, number);
+      if (info.updates < 0) {
+        outputs.push_back(signature(info.name, cast<RankedTensorType>(type)));
+        continue;
+      }
+      updates.push_back(numberOfArgument[info.updates]);
+      inPlace.push_back(program.resultAlias[number] == info.updates);
+    }
+    return structure({this->program(*program.v3.table, program.v3.symbols), this->program(*program.v4.table, program.v4.symbols),
+                      u32(inputs.size()), u32(outputs.size()), u32(states.size()), u32(updates.size()), array(inputs),
+                      array(outputs), numbers<uint32_t>(states), numbers<uint32_t>(updates), numbers<uint32_t>(inPlace)});
+  }
+
+  // All first values in one block, each at a multiple of 64 bytes.
+  llvm::Constant *heldTensors(std::string &bytes) {
+    llvm::SmallVector<llvm::Constant *> states;
+    for (const HeldTensor &tensor : held.tensors) {
+      bytes.resize((bytes.size() + 63) / 64 * 64);
+      const std::string &formula = tensor.info.formula;
+      states.push_back(structure({signature(tensor.info.name, tensor.type), u32(static_cast<uint32_t>(tensor.info.role)),
+                                  formula.empty() ? null() : text(formula), u64(bytes.size())}));
+      bytes.append(static_cast<const char *>(tensor.memory),
+                   tensor.type.getNumElements() * ir::byteWidth(tensor.type.getElementType()));
+    }
+    bytes.resize((bytes.size() + 127) / 64 * 64); // whole vectors may be read at the end
+    return array(states);
+  }
+
+  // An option that no formula reads was decided while the step was recorded.
+  llvm::SmallVector<llvm::Constant *> hyperTables() {
+    llvm::StringSet<> read;
+    for (const HeldTensor &tensor : held.tensors) {
+      llvm::SmallVector<llvm::StringRef> words;
+      llvm::StringRef(tensor.info.formula).split(words, ' ');
+      for (llvm::StringRef word : words)
+        read.insert(word);
+    }
+    llvm::SmallVector<llvm::Constant *> hypers;
+    if (request.training)
+      for (const HyperParameter &own : request.training->hypers)
+        hypers.push_back(
+            structure({text(own.name), text(own.option), u32(own.group), u32(!read.contains(own.name)), f64(own.value)}));
+    return hypers;
+  }
+
+  uint32_t generatorNumber() {
+    for (auto [number, tensor] : llvm::enumerate(held.tensors))
+      if (tensor.info.role == ir::Role::Generator)
+        return number;
+    return ~0u;
+  }
+
+  const ArtifactRequest &request;
+  Held held;
+};
+
+// What the C interface consists of: `NAME_function`, the runtime's function, whether it takes the description, and its types: p a
+// pointer, w 32 bits, d 64 bits, f a double; the result first.
+struct Interface {
+  const char *name, *runtime, *types;
+  bool takesDescription;
+};
+constexpr Interface kCommon[] = {{"create", "ember_rt_model_create", "pw", true},
+                                 {"destroy", "ember_rt_model_destroy", "vp", false},
+                                 {"error", "ember_rt_model_error", "pp", false},
+                                 {"abi", "ember_rt_abi", "w", false}};
+constexpr Interface kInference[] = {{"run", "ember_rt_model_run", "wppwpw", false}};
+constexpr Interface kTraining[] = {{"predict", "ember_rt_model_run", "wppwpw", false},
+                                   {"step", "ember_rt_model_step", "wppwp", false},
+                                   {"set_hyper", "ember_rt_model_set_hyper", "wppf", false},
+                                   {"get_hyper", "ember_rt_model_get_hyper", "wppp", false},
+                                   {"hyper_name", "ember_rt_model_hyper_name", "ppw", false},
+                                   {"seed", "ember_rt_model_seed", "wpd", false},
+                                   {"permutation", "ember_rt_model_permutation", "wppd", false},
+                                   {"weight_count", "ember_rt_model_weight_count", "wp", false},
+                                   {"weight", "ember_rt_model_weight", "wpwpp", false},
+                                   {"get_weight", "ember_rt_model_get_weight", "wppp", false},
+                                   {"set_weight", "ember_rt_model_set_weight", "wppp", false},
+                                   {"save", "ember_rt_model_save", "wpp", false},
+                                   {"load", "ember_rt_model_load", "wpp", false}};
+
 } // namespace
 
-void writeTables(llvm::Module &module, const ArtifactRequest &request, func::FuncOp function,
-                 std::vector<std::reference_wrapper<const cpu::HostTable>> tables,
-                 const std::vector<std::vector<std::string>> &symbols, bool withMain) {
+void writeTables(llvm::Module &module, const ArtifactRequest &request, const CompiledProgram &predict,
+                 const CompiledProgram *step, bool withMain) {
   for (llvm::Function &kernel : module) // nothing but the C interface is seen from outside
     if (!kernel.isDeclaration())
       kernel.setLinkage(llvm::GlobalValue::InternalLinkage);
-  Writer writer(module);
-  auto [offsets, block] = writer.weights(request, function.getArgumentTypes());
-  llvm::Constant *desc = writer.global(
-      writer.structure({writer.u32(EMBER_RT_ABI), writer.u32(request.inputNames.size()), writer.u32(request.outputNames.size()),
-                        writer.u32(request.weights.size()), writer.text(request.name), writer.program(tables[0], symbols[0]),
-                        writer.program(tables[1], symbols[1]), writer.signature(request.inputNames, function.getArgumentTypes()),
-                        writer.signature(request.outputNames, function.getResultTypes()), offsets, block}));
-  llvm::Type *nothing = llvm::Type::getVoidTy(module.getContext());
-  writer.forward(request.name + "_create", "ember_rt_model_create", writer.pointer, {writer.word}, desc);
-  writer.forward(request.name + "_destroy", "ember_rt_model_destroy", nothing, {writer.pointer}, nullptr);
-  writer.forward(request.name + "_run", "ember_rt_model_run", writer.word,
-                 {writer.pointer, writer.pointer, writer.word, writer.pointer, writer.word}, nullptr);
-  writer.forward(request.name + "_error", "ember_rt_model_error", writer.pointer, {writer.pointer}, nullptr);
+  ArtifactWriter writer(module, request);
+  llvm::Constant *description = writer.description(predict, step);
+  auto typeOf = [&](char letter) -> llvm::Type * {
+    return letter == 'p'   ? writer.pointer
+           : letter == 'w' ? writer.word
+           : letter == 'd' ? writer.wide
+           : letter == 'f' ? llvm::Type::getDoubleTy(module.getContext())
+                           : llvm::Type::getVoidTy(module.getContext());
+  };
+  auto offer = [&](llvm::ArrayRef<Interface> functions) {
+    for (const Interface &own : functions) {
+      llvm::SmallVector<llvm::Type *> arguments;
+      for (const char *letter = own.types + 1; *letter; ++letter)
+        arguments.push_back(typeOf(*letter));
+      writer.forward(request.name + "_" + own.name, own.runtime, typeOf(own.types[0]), arguments,
+                     own.takesDescription ? description : nullptr);
+    }
+  };
+  offer(kCommon);
+  if (request.training)
+    offer(kTraining);
+  else
+    offer(kInference);
   if (withMain)
-    writer.forward("main", "ember_rt_main", writer.word, {writer.word, writer.pointer}, desc);
+    writer.forward("main", "ember_rt_main", writer.word, {writer.word, writer.pointer}, description);
 }
 
 } // namespace ember

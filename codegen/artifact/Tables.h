@@ -14,9 +14,22 @@ namespace ember {
 /// An empty module that declares what kernels call.
 mlir::OwningOpRef<mlir::ModuleOp> newKernelModule(mlir::MLIRContext &context);
 
-/// Adds the tables and functions to a module that holds the kernels. tables, symbols: for AVX2, then for AVX-512.
-void writeTables(llvm::Module &module, const ArtifactRequest &request, mlir::func::FuncOp function,
-                 std::vector<std::reference_wrapper<const cpu::HostTable>> tables,
-                 const std::vector<std::vector<std::string>> &symbols, bool withMain);
+/// A function compiled for one instruction level: its launches and the symbols of their kernels.
+struct LevelTable {
+  std::unique_ptr<cpu::HostTable> table;
+  std::vector<std::string> symbols;
+};
+
+/// A program compiled for both.
+struct CompiledProgram {
+  mlir::func::FuncOp function;
+  const ArtifactProgram *source = nullptr;
+  LevelTable v3, v4;
+  llvm::SmallVector<int64_t> resultAlias; // by result: the argument whose memory it takes over, or -1
+};
+
+/// Adds the tables and functions to a module that holds the kernels. step: null for artifacts that do not train.
+void writeTables(llvm::Module &module, const ArtifactRequest &request, const CompiledProgram &predict,
+                 const CompiledProgram *step, bool withMain);
 
 } // namespace ember

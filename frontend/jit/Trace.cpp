@@ -2,6 +2,7 @@
 
 #include "codegen/artifact/Artifact.h"
 #include "functions/Build.h"
+#include "jit/Names.h"
 
 #include <filesystem>
 
@@ -34,11 +35,6 @@ static Shape shapeOf(Type type) {
 static ScalarType dtypeOf(Type type) { return record::Recorder::dtypeOf(getElementTypeOrSelf(type)); }
 static std::string describe(const Shape &shape, ScalarType dtype) { return dtype_name(dtype) + functions::shapeText(shape); }
 
-namespace {
-
-// What memory is called: parameters and buffers of a module by their node.
-using Names = llvm::DenseMap<record::Node *, ir::ArgumentInfo>;
-
 Names namesOf(const nn::Module &module) {
   Names names;
   for (const auto &[name, tensor] : module.named_parameters())
@@ -48,22 +44,37 @@ Names namesOf(const nn::Module &module) {
   return names;
 }
 
-// Memory that no module names: a leaf of autograd is a parameter, all else was a tensor of its own.
-ir::ArgumentInfo nameless(const record::Node &node, size_t number) {
+ir::ArgumentInfo nameOf(const Names &names, const record::Node &node, size_t number) {
+  auto known = names.find(const_cast<record::Node *>(&node));
+  if (known != names.end())
+    return known->second;
   if (node.leaf)
     return {"parameter" + std::to_string(number), ir::Role::Parameter, node.requiresGrad};
   return {"constant" + std::to_string(number), ir::Role::Constant, false};
 }
 
+Tensor ownInput(const Tensor &example) {
+  record::Recorder &recorder = record::Recorder::get();
+  record::NodeRef memory = record::nodeOf(example);
+  return record::tensorOf(recorder.memoryNode(memory->type, recorder.materialize(memory)));
+}
+
+std::string artifactName(const std::string &path, const std::string &name) {
+  if (!name.empty())
+    return name;
+  size_t slash = path.find_last_of('/'), start = slash == std::string::npos ? 0 : slash + 1, dot = path.find_last_of('.');
+  return path.substr(start, dot != std::string::npos && dot > start ? dot - start : std::string::npos);
+}
+
+namespace {
+
 TracedModule traceWithNames(const std::function<Tensor(const std::vector<Tensor> &)> &function,
                             const std::vector<Tensor> &examples, const Names &names) {
   record::Recorder &recorder = record::Recorder::get();
-  // Inputs of their own: an example may also be a weight, or be looked at by others.
   std::vector<Tensor> inputs;
   std::vector<record::NodeRef> inputNodes;
   for (const Tensor &example : examples) {
-    record::NodeRef memory = record::nodeOf(example);
-    inputs.push_back(record::tensorOf(recorder.memoryNode(memory->type, recorder.materialize(memory))));
+    inputs.push_back(ownInput(example));
     inputNodes.push_back(record::nodeOf(inputs.back()));
   }
   NoGradGuard noGrad;
@@ -79,8 +90,7 @@ TracedModule traceWithNames(const std::function<Tensor(const std::vector<Tensor>
     ir::setArgumentInfo(impl->main(), i, {"input" + std::to_string(i)});
   for (size_t i = inputs.size(); i < captured.arguments.size(); ++i) {
     record::NodeRef node = captured.arguments[i];
-    auto known = names.find(node.get());
-    ir::setArgumentInfo(impl->main(), i, known != names.end() ? known->second : nameless(*node, i - inputs.size()));
+    ir::setArgumentInfo(impl->main(), i, nameOf(names, *node, i - inputs.size()));
     impl->weights.push_back(recorder.materialize(node));
   }
   for (size_t i = 0; i < impl->main().getNumResults(); ++i)
@@ -148,16 +158,10 @@ void TracedModule::compile(const std::string &path, std::string name) const {
     return save(path);
   std::lock_guard lock(record::Recorder::get().mutex);
   ArtifactRequest request;
-  request.program = *impl->module;
-  request.inputNames = impl->inputNames();
-  request.outputNames = impl->outputNames();
+  request.predict.module = *impl->module;
   for (const auto &weight : impl->weights)
-    request.weights.push_back(weight->data);
-  request.name = name;
-  if (name.empty()) {
-    size_t start = path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/') + 1;
-    request.name = path.substr(start, path.find_last_of('.') > start ? path.find_last_of('.') - start : std::string::npos);
-  }
+    request.predict.memory.push_back(weight->data);
+  request.name = artifactName(path, name);
   try {
     writeArtifact(request, path);
   } catch (const CompileError &error) {

@@ -1,6 +1,4 @@
-#include "ember/optim.h"
-
-#include <cmath>
+#include "optim/Hyper.h"
 
 namespace ember::optim {
 
@@ -28,34 +26,33 @@ AdamW::AdamW(std::vector<Tensor> parameters, AdamWOptions options)
     : Adam({ParameterGroup{std::move(parameters), {}}}, plainOptions(options), true) {}
 AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions options) : Adam(std::move(groups), plainOptions(options), true) {}
 
-// Everything that changes with the step count or the schedule is a runtime scalar, computed here in double as PyTorch does.
-void Adam::update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
-                  int64_t &steps) {
-  const auto &options = group.options;
-  double rate = options.at("lr"), beta1 = options.at("beta1"), beta2 = options.at("beta2");
-  double decay = options.at("weight_decay");
-  auto scalar = [&](double value) { return runtime_scalar(value, parameter.dtype()); };
-  Tensor direction = options.at("maximize") != 0 ? -gradient : gradient;
-  if (state.empty())
-    for (const char *name : {"exp_avg", "exp_avg_sq"})
+void Adam::initialize(const Tensor &parameter, const Hypers &hypers, State &state) const {
+  for (const char *name : {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"})
+    if (!state.count(name) && (name != std::string("max_exp_avg_sq") || hypers.uses("amsgrad")))
       state[name] = zeros_like(parameter);
-  if (decay != 0 && decoupled)
-    parameter.mul_(scalar(1 - rate * decay));
-  else if (decay != 0)
-    direction = direction + parameter.detach() * decay;
+}
+
+// Everything that changes with the step count or the schedule is a runtime scalar, computed here in double as PyTorch does.
+void Adam::update(Tensor &parameter, const Tensor &gradient, const Hypers &hypers, State &state) {
+  HyperValue one = hypers.number(1), rate = hypers["lr"], beta1 = hypers["beta1"], beta2 = hypers["beta2"];
+  auto scalar = [&](const HyperValue &value) { return scalarOf(value, parameter.dtype()); };
+  Tensor direction = hypers.uses("maximize") ? -gradient : gradient;
+  if (hypers.uses("weight_decay") && decoupled)
+    parameter.mul_(scalar(one - rate * hypers["weight_decay"]));
+  else if (hypers.uses("weight_decay"))
+    direction = direction + parameter.detach() * scalar(hypers["weight_decay"]);
 
   Tensor &mean = state["exp_avg"], &square = state["exp_avg_sq"];
-  mean.add_((direction - mean) * (1 - beta1));
-  square.mul_(beta2);
-  square.add_(direction * (1 - beta2) * direction);
-  double correction1 = 1 - std::pow(beta1, steps), correction2 = 1 - std::pow(beta2, steps);
+  mean.add_((direction - mean) * scalar(one - beta1));
+  square.mul_(scalar(beta2));
+  square.add_(direction * scalar(one - beta2) * direction);
+  HyperValue correction1 = one - pow(beta1, hypers.step()), correction2 = one - pow(beta2, hypers.step());
   Tensor largest = square;
-  if (options.at("amsgrad") != 0) {
-    auto found = state.try_emplace("max_exp_avg_sq", zeros_like(parameter)).first;
-    found->second.copy_(maximum(found->second, square));
-    largest = found->second;
+  if (hypers.uses("amsgrad")) {
+    largest = state["max_exp_avg_sq"];
+    largest.copy_(maximum(largest, square));
   }
-  Tensor denominator = largest.sqrt() / scalar(std::sqrt(correction2)) + options.at("eps");
+  Tensor denominator = largest.sqrt() / scalar(sqrt(correction2)) + scalar(hypers["eps"]);
   parameter.add_(mean * scalar(-rate / correction1) / denominator);
 }
 

@@ -1,6 +1,8 @@
 #include "ember/error.h"
 #include "ember/optim.h"
 
+#include "optim/Hyper.h"
+
 #include <algorithm>
 
 namespace ember::optim {
@@ -42,7 +44,16 @@ void Optimizer::add_param_group(ParameterGroup group) {
   groups.push_back(std::move(group));
 }
 
+Hypers Optimizer::hypersOf(size_t group, int64_t steps, bool isFirst) const {
+  return Hypers(groups[group], steps, isFirst, groups.size() > 1 ? "." + std::to_string(group) : "");
+}
+
 void Optimizer::step() {
+  updateAll();
+  end_step();
+}
+
+void Optimizer::updateAll() {
   NoGradGuard noGrad;
   for (size_t g = 0; g < groups.size(); ++g)
     for (size_t p = 0; p < groups[g].parameters.size(); ++p) {
@@ -51,10 +62,10 @@ void Optimizer::step() {
       if (!gradient.defined())
         continue;
       Slot &slot = slots[g][p];
-      ++slot.steps;
-      update(parameter, gradient, groups[g], slot.tensors, slot.steps);
+      Hypers hypers = hypersOf(g, ++slot.steps, slot.tensors.empty());
+      initialize(parameter, hypers, slot.tensors);
+      update(parameter, gradient, hypers, slot.tensors);
     }
-  end_step();
 }
 
 void Optimizer::zero_grad(bool set_to_none) {

@@ -1,5 +1,5 @@
 #include "ember/error.h"
-#include "ember/optim.h"
+#include "optim/Hyper.h"
 
 namespace ember::optim {
 
@@ -17,23 +17,25 @@ static std::map<std::string, double> defaultsOf(const SGDOptions &options) {
 SGD::SGD(std::vector<Tensor> parameters, SGDOptions options) : SGD({ParameterGroup{std::move(parameters), {}}}, options) {}
 SGD::SGD(std::vector<ParameterGroup> groups, SGDOptions options) : Optimizer(std::move(groups), defaultsOf(options)) {}
 
-void SGD::update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
-                 int64_t &) {
-  const auto &options = group.options;
-  Tensor direction = options.at("maximize") != 0 ? -gradient : gradient;
-  if (double decay = options.at("weight_decay"))
-    direction = direction + parameter.detach() * decay;
-  if (double momentum = options.at("momentum")) {
-    auto found = state.find("momentum_buffer");
-    if (found == state.end()) {
-      found = state.emplace("momentum_buffer", direction.clone()).first;
-    } else {
-      found->second.mul_(momentum);
-      found->second.add_(direction * (1 - options.at("dampening")));
-    }
-    direction = options.at("nesterov") != 0 ? direction + found->second * momentum : found->second;
+void SGD::initialize(const Tensor &parameter, const Hypers &hypers, State &state) const {
+  if (hypers.uses("momentum") && !state.count("momentum_buffer"))
+    state["momentum_buffer"] = zeros_like(parameter);
+}
+
+// The first step is the program of all others: the buffer is 0 then, and the gradient's factor 1.
+void SGD::update(Tensor &parameter, const Tensor &gradient, const Hypers &hypers, State &state) {
+  auto scalar = [&](const HyperValue &value) { return scalarOf(value, parameter.dtype()); };
+  Tensor direction = hypers.uses("maximize") ? -gradient : gradient;
+  if (hypers.uses("weight_decay"))
+    direction = direction + parameter.detach() * scalar(hypers["weight_decay"]);
+  if (hypers.uses("momentum")) {
+    Tensor &buffer = state["momentum_buffer"];
+    buffer.mul_(scalar(hypers["momentum"]));
+    HyperValue factor = hypers.number(1) - hypers["dampening"] * hypers.isLater();
+    buffer.add_(hypers.uses("dampening") ? direction * scalar(factor) : direction);
+    direction = hypers.uses("nesterov") ? direction + buffer * scalar(hypers["momentum"]) : buffer;
   }
-  parameter.add_(direction * runtime_scalar(-options.at("lr"), parameter.dtype()));
+  parameter.add_(direction * scalar(-hypers["lr"]));
 }
 
 } // namespace ember::optim

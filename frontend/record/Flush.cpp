@@ -220,6 +220,8 @@ void Recorder::retire(const llvm::DenseSet<Operation *> &kept) {
 void Recorder::flush() {
   if (flushing)
     return;
+  if (tracing)
+    throw Error("trace_training: a value was looked at while the step was recorded; a step that trains cannot branch on values");
   flushing = true;
   stepEnded = false;
   opsSinceFlush = 0;

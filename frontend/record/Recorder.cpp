@@ -157,7 +157,7 @@ ScalarType Recorder::dtypeOf(Type element) {
 
 void Recorder::beforeEmit() {
   constexpr int64_t mostPending = 20000;
-  if (stepEnded || opsSinceFlush > mostPending)
+  if (!tracing && (stepEnded || opsSinceFlush > mostPending))
     flush();
 }
 

@@ -7,6 +7,7 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
+#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -45,6 +46,11 @@ struct Node {
 };
 using NodeRef = std::shared_ptr<Node>;
 
+/// What is gathered while a step is recorded for an artifact. Nothing runs meanwhile.
+struct Tracing {
+  std::map<std::pair<std::string, ScalarType>, Tensor> scalars; // by formula: hyper-parameters as the program reads them
+};
+
 /// One recorder for the process; every entry from outside takes its lock.
 class Recorder {
 public:
@@ -74,11 +80,13 @@ public:
   void markOverwritten(mlir::Value value) { overwritten.insert(value); }
   void makeLeaf(const NodeRef &node, std::shared_ptr<GradSlot> slot);
 
-  /// Runs everything that is pending.
+  /// Set: flushing is refused, and optimizers write formulas.
+  Tracing *tracing = nullptr;
+  /// Runs everything that is pending. Throws while a step is recorded for an artifact.
   void flush();
   /// The node's memory, computed now if it must be.
   std::shared_ptr<Buffer> materialize(const NodeRef &node);
-  void endStep() { stepEnded = true; }
+  void endStep() { stepEnded = !tracing; }
 
   std::vector<NodeRef> gradients(llvm::ArrayRef<NodeRef> outputs, llvm::ArrayRef<NodeRef> cotangents,
                                  llvm::ArrayRef<NodeRef> inputs, bool retainGraph, bool createGraph);

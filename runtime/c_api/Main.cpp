@@ -21,8 +21,8 @@ void printSignature(const char *kind, uint32_t count, const ember_signature *lis
 
 void printHelp(const ember_model_desc *desc) {
   printf("usage: %s INPUT.npy… [-o OUTPUT.npy]… [--repeat N] [--num-threads N]\n", desc->name);
-  printSignature("input", desc->input_count, desc->inputs);
-  printSignature("output", desc->output_count, desc->outputs);
+  printSignature("input", desc->predict.input_count, desc->predict.inputs);
+  printSignature("output", desc->predict.output_count, desc->predict.outputs);
   printf("Outputs go to -o in their order, or to output0.npy, output1.npy, …; --repeat prints the fastest run's time.\n");
 }
 
@@ -78,30 +78,31 @@ int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &ar
   ember_array arrays[kMaxTensors];
   ember_tensor inputs[kMaxTensors], outputs[kMaxTensors];
   char text[512];
-  for (uint32_t i = 0; i < desc->input_count; ++i) {
+  for (uint32_t i = 0; i < desc->predict.input_count; ++i) {
     if (ember_rt_read_npy(arguments.inputs[i], &arrays[i], text, sizeof text) != 0)
       return fail(desc, text);
     inputs[i] = {arrays[i].dtype, arrays[i].rank, arrays[i].dims, arrays[i].data};
   }
-  for (uint32_t i = 0; i < desc->output_count; ++i) {
-    size_t bytes = ember_rt_dtype_size(desc->outputs[i].dtype);
-    for (uint32_t d = 0; d < desc->outputs[i].rank; ++d)
-      bytes *= static_cast<size_t>(desc->outputs[i].dims[d]);
-    outputs[i] = {desc->outputs[i].dtype, desc->outputs[i].rank, desc->outputs[i].dims, ember_rt_allocate(bytes)};
+  for (uint32_t i = 0; i < desc->predict.output_count; ++i) {
+    size_t bytes = ember_rt_dtype_size(desc->predict.outputs[i].dtype);
+    for (uint32_t d = 0; d < desc->predict.outputs[i].rank; ++d)
+      bytes *= static_cast<size_t>(desc->predict.outputs[i].dims[d]);
+    outputs[i] = {desc->predict.outputs[i].dtype, desc->predict.outputs[i].rank, desc->predict.outputs[i].dims,
+                  ember_rt_allocate(bytes)};
     if (!outputs[i].data)
       return fail(desc, "out of memory");
   }
   double fastest = 1e30;
   for (uint32_t turn = 0; turn < arguments.repeat; ++turn) {
     double start = secondsNow();
-    if (ember_rt_model_run(model, inputs, desc->input_count, outputs, desc->output_count) != 0) {
+    if (ember_rt_model_run(model, inputs, desc->predict.input_count, outputs, desc->predict.output_count) != 0) {
       fprintf(stderr, "%s\n", ember_rt_model_error(model));
       return 1;
     }
     double spent = secondsNow() - start;
     fastest = spent < fastest ? spent : fastest;
   }
-  for (uint32_t i = 0; i < desc->output_count; ++i) {
+  for (uint32_t i = 0; i < desc->predict.output_count; ++i) {
     char name[32];
     snprintf(name, sizeof name, "output%u.npy", i);
     const char *path = i < arguments.outputCount ? arguments.outputs[i] : name;
@@ -124,8 +125,8 @@ extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv
   char text[512];
   if (const char *fault = parse(argc, argv, arguments, text, sizeof text))
     return fail(desc, fault);
-  if (arguments.inputCount != desc->input_count) {
-    snprintf(text, sizeof text, "expected %u input files, found %u (--help shows the signature)", desc->input_count,
+  if (arguments.inputCount != desc->predict.input_count) {
+    snprintf(text, sizeof text, "expected %u input files, found %u (--help shows the signature)", desc->predict.input_count,
              arguments.inputCount);
     return fail(desc, text);
   }

@@ -1,32 +1,40 @@
-// A model of an artifact: checks what it is given, then runs its program.
-#include "runtime/include/ember_rt.h"
+// A model of an artifact: checks what it is given, then runs its programs.
+#include "runtime/c_api/Model.h"
 
-#include <pthread.h>
+#include <initializer_list>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-struct ember_model {
-  const ember_model_desc *desc;
-  const ember_program *program;
-  ember_pool *pool;
-  void *arena, *scratch;
-  void **arguments;
-  pthread_mutex_t mutex;
-  char error[512];
-};
+namespace ember::rt {
 
-namespace {
-
-void describe(char *out, size_t size, uint32_t dtype, uint32_t rank, const int64_t *dims) {
-  int length = snprintf(out, size, "%s[", ember_rt_dtype_name(dtype));
-  for (uint32_t i = 0; i < rank && length < static_cast<int>(size); ++i)
-    length += snprintf(out + length, size - length, i ? ", %lld" : "%lld", static_cast<long long>(dims[i]));
-  if (length < static_cast<int>(size))
-    snprintf(out + length, size - length, "]");
+int refuse(ember_model *model, int status, const char *format, ...) {
+  int length = snprintf(model->error, sizeof model->error, "%s: ", model->desc->name);
+  va_list arguments;
+  va_start(arguments, format);
+  if (length >= 0 && length < static_cast<int>(sizeof model->error))
+    vsnprintf(model->error + length, sizeof model->error - static_cast<size_t>(length), format, arguments);
+  va_end(arguments);
+  return status;
 }
 
-bool fits(const ember_tensor &tensor, const ember_signature &signature) {
+void describe(char *out, size_t size, const ember_signature &signature) {
+  int length = snprintf(out, size, "%s[", ember_rt_dtype_name(signature.dtype));
+  for (uint32_t i = 0; i < signature.rank && length < static_cast<int>(size); ++i)
+    length += snprintf(out + length, size - static_cast<size_t>(length), i ? ", %lld" : "%lld",
+                       static_cast<long long>(signature.dims[i]));
+  if (length < static_cast<int>(size))
+    snprintf(out + length, size - static_cast<size_t>(length), "]");
+}
+
+size_t bytesOf(const ember_signature &signature) {
+  size_t bytes = ember_rt_dtype_size(signature.dtype);
+  for (uint32_t i = 0; i < signature.rank; ++i)
+    bytes *= static_cast<size_t>(signature.dims[i]);
+  return bytes;
+}
+
+static bool fits(const ember_tensor &tensor, const ember_signature &signature) {
   if (tensor.dtype != signature.dtype || tensor.rank != signature.rank || (tensor.rank && !tensor.dims))
     return false;
   for (uint32_t i = 0; i < tensor.rank; ++i)
@@ -35,111 +43,201 @@ bool fits(const ember_tensor &tensor, const ember_signature &signature) {
   return true;
 }
 
-int check(ember_model *model, const char *kind, uint32_t number, const ember_tensor &tensor, const ember_signature &signature) {
+int check(ember_model *model, const char *what, const ember_tensor &tensor, const ember_signature &signature) {
   char found[160], expected[160];
-  describe(expected, sizeof expected, signature.dtype, signature.rank, signature.dims);
-  if (!tensor.data) {
-    snprintf(model->error, sizeof model->error, "%s: %s %u '%s': the data pointer is NULL, expected %s", model->desc->name, kind,
-             number, signature.name, expected);
-    return -1;
-  }
+  describe(expected, sizeof expected, signature);
+  if (!tensor.data)
+    return refuse(model, EMBER_BAD_ARGUMENT, "%s '%s': the data pointer is NULL, expected %s", what, signature.name, expected);
   if (fits(tensor, signature))
-    return 0;
-  describe(found, sizeof found, tensor.dtype, tensor.rank > EMBER_RT_MAX_RANK || !tensor.dims ? 0 : tensor.rank, tensor.dims);
-  snprintf(model->error, sizeof model->error, "%s: %s %u '%s' is %s, expected %s", model->desc->name, kind, number,
-           signature.name, found, expected);
-  return -1;
+    return EMBER_OK;
+  uint32_t rank = tensor.rank > EMBER_RT_MAX_RANK || !tensor.dims ? 0 : tensor.rank;
+  describe(found, sizeof found, {nullptr, tensor.dtype, rank, tensor.dims});
+  return refuse(model, EMBER_BAD_ARGUMENT, "%s '%s' is %s, expected %s", what, signature.name, found, expected);
 }
 
-const ember_program *programFor(const ember_model_desc *desc) {
+int checkInputs(ember_model *model, const ember_function_desc &desc, const ember_tensor *inputs, uint32_t count) {
+  if ((!inputs && desc.input_count) || count != desc.input_count)
+    return refuse(model, EMBER_BAD_ARGUMENT, "expected %u inputs, found %u", desc.input_count, inputs ? count : 0);
+  for (uint32_t i = 0; i < count; ++i) {
+    char what[32];
+    snprintf(what, sizeof what, "input %u", i);
+    if (int status = check(model, what, inputs[i], desc.inputs[i]))
+      return status;
+  }
+  return EMBER_OK;
+}
+
+int runFunction(ember_model *model, ember_model_function &function, const ember_tensor *inputs, void *const *outputs) {
+  const ember_function_desc &desc = *function.desc;
+  for (uint32_t i = 0; i < desc.input_count; ++i)
+    function.arguments[i] = inputs[i].data;
+  for (uint32_t i = 0; i < desc.state_count; ++i)
+    function.arguments[desc.input_count + i] = model->states[desc.states[i]];
+  for (uint32_t i = 0; i < desc.output_count; ++i)
+    function.results[i] = outputs[i];
+  for (uint32_t i = 0; i < desc.update_count; ++i)
+    function.results[desc.output_count + i] = (desc.in_place[i] ? model->states : model->spares)[desc.updates[i]];
+  ember_fault fault;
+  if (ember_rt_run(function.program, model->pool, function.program->static_values, function.arguments, function.results,
+                   model->arena, model->scratch, nullptr, &fault) != 0)
+    return refuse(model, EMBER_FAULT_NOTED, "index %lld is out of bounds for a dimension with size %lld",
+                  static_cast<long long>(fault.value), static_cast<long long>(fault.bound));
+  for (uint32_t i = 0; i < desc.update_count; ++i)
+    if (uint32_t state = desc.updates[i]; !desc.in_place[i]) {
+      void *old = model->states[state];
+      model->states[state] = model->spares[state];
+      model->spares[state] = old;
+    }
+  return EMBER_OK;
+}
+
+namespace {
+
+bool hasLevel4() {
   __builtin_cpu_init();
-  bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
   const char *wanted = getenv("EMBER_LEVEL"); // x86-64-v3 on a machine that has more, for tests
-  if (v4 && desc->program_v4 && !(wanted && strcmp(wanted, "x86-64-v3") == 0))
-    return desc->program_v4;
-  bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return v3 ? desc->program_v3 : nullptr;
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") &&
+         !(wanted && strcmp(wanted, "x86-64-v3") == 0);
+}
+
+bool hasLevel3() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+bool prepare(ember_model_function &function, const ember_function_desc &desc) {
+  function.desc = &desc;
+  function.program = hasLevel4() ? desc.program_v4 : desc.program_v3;
+  function.arguments = static_cast<void **>(calloc(desc.input_count + desc.state_count + 1, sizeof(void *)));
+  function.results = static_cast<void **>(calloc(desc.output_count + desc.update_count + 1, sizeof(void *)));
+  return function.arguments && function.results;
+}
+
+// Held tensors of a model that trains are memory of its own; those of others stay where the artifact has them.
+bool holdTensors(ember_model *model) {
+  const ember_model_desc &desc = *model->desc;
+  model->states = static_cast<void **>(calloc(desc.state_count + 1, sizeof(void *)));
+  model->spares = static_cast<void **>(calloc(desc.state_count + 1, sizeof(void *)));
+  model->hypers = static_cast<double *>(calloc(desc.hyper_count + 1, sizeof(double)));
+  if (!model->states || !model->spares || !model->hypers)
+    return false;
+  auto *held = static_cast<char *>(const_cast<void *>(desc.weights));
+  if (model->step.program) {
+    model->memory = static_cast<char *>(ember_rt_allocate(desc.weight_bytes));
+    if (!model->memory)
+      return false;
+    memcpy(model->memory, desc.weights, desc.weight_bytes);
+    held = model->memory;
+  }
+  for (uint32_t i = 0; i < desc.state_count; ++i)
+    model->states[i] = held + desc.states[i].offset;
+  for (uint32_t i = 0; i < desc.step.update_count; ++i) {
+    uint32_t state = desc.step.updates[i];
+    if (!desc.step.in_place[i] && !(model->spares[state] = ember_rt_allocate(bytesOf(desc.states[state].tensor))))
+      return false;
+  }
+  for (uint32_t i = 0; i < desc.hyper_count; ++i)
+    model->hypers[i] = desc.hypers[i].value;
+  model->steps = desc.steps;
+  return true;
+}
+
+// One arena and one scratch serve both programs: calls are serial.
+bool makeRoom(ember_model *model) {
+  int64_t arena = 0, scratch = 0;
+  for (const ember_model_function *function : {&model->predict, &model->step}) {
+    if (!function->program)
+      continue;
+    const int64_t *values = function->program->static_values;
+    arena = values[function->program->arena_bytes] > arena ? values[function->program->arena_bytes] : arena;
+    scratch = values[function->program->scratch_bytes] > scratch ? values[function->program->scratch_bytes] : scratch;
+  }
+  model->arena = ember_rt_allocate(static_cast<size_t>(arena));
+  model->scratch = ember_rt_allocate(static_cast<size_t>(scratch) * ember_rt_pool_size(model->pool));
+  return model->arena && model->scratch;
+}
+
+// A tensor that is held in place lies in `memory`, its spare in a block of its own, or the other way round after a swap.
+bool isOwnBlock(const ember_model *model, const void *block) {
+  auto *at = static_cast<const char *>(block);
+  return at && (at < model->memory || at >= model->memory + model->desc->weight_bytes);
 }
 
 } // namespace
 
+} // namespace ember::rt
+
+using namespace ember::rt;
+
 extern "C" {
 
 ember_model *ember_rt_model_create(const ember_model_desc *desc, unsigned threads) {
-  const ember_program *program = programFor(desc);
   auto *model = static_cast<ember_model *>(calloc(1, sizeof(ember_model)));
-  if (!program || !model) {
-    free(model);
+  if (!model)
     return nullptr;
-  }
-  const int64_t *values = program->static_values;
   model->desc = desc;
-  model->program = program;
-  model->pool = ember_rt_pool_create(threads);
-  model->arena = ember_rt_allocate(static_cast<size_t>(values[program->arena_bytes]));
-  model->scratch = ember_rt_allocate(static_cast<size_t>(values[program->scratch_bytes]) * ember_rt_pool_size(model->pool));
-  model->arguments = static_cast<void **>(calloc(program->argument_count + 1, sizeof(void *)));
   pthread_mutex_init(&model->mutex, nullptr);
-  if (!model->pool || !model->arena || !model->scratch || !model->arguments) {
+  model->pool = hasLevel3() ? ember_rt_pool_create(threads) : nullptr;
+  if (!model->pool || !prepare(model->predict, desc->predict) || !prepare(model->step, desc->step) || !holdTensors(model) ||
+      !makeRoom(model)) {
     ember_rt_model_destroy(model);
     return nullptr;
   }
-  for (uint32_t i = 0; i < desc->weight_count; ++i)
-    model->arguments[desc->input_count + i] =
-        const_cast<char *>(static_cast<const char *>(desc->weights)) + desc->weight_offsets[i];
   return model;
 }
 
 void ember_rt_model_destroy(ember_model *model) {
   if (!model)
     return;
-  ember_rt_pool_destroy(model->pool);
+  if (model->pool)
+    ember_rt_pool_destroy(model->pool);
   ember_rt_free(model->arena);
   ember_rt_free(model->scratch);
-  free(model->arguments);
+  for (uint32_t i = 0; model->memory && i < model->desc->state_count; ++i)
+    for (void *block : {model->states[i], model->spares[i]})
+      if (isOwnBlock(model, block))
+        ember_rt_free(block);
+  ember_rt_free(model->memory);
+  for (ember_model_function *function : {&model->predict, &model->step}) {
+    free(function->arguments);
+    free(function->results);
+  }
+  free(model->states);
+  free(model->spares);
+  free(model->hypers);
+  pthread_mutex_destroy(&model->mutex);
   free(model);
 }
+
+uint32_t ember_rt_abi(void) { return EMBER_RT_ABI; }
 
 const char *ember_rt_model_error(const ember_model *model) {
   return model ? model->error : "the model is NULL: out of memory, or a processor without AVX2";
 }
 
-static int runLocked(ember_model *model, const ember_tensor *inputs, ember_tensor *outputs) {
-  const ember_model_desc *desc = model->desc;
-  for (uint32_t i = 0; i < desc->input_count; ++i) {
-    if (check(model, "input", i, inputs[i], desc->inputs[i]) != 0)
-      return -1;
-    model->arguments[i] = inputs[i].data;
-  }
-  void *results[64];
-  for (uint32_t i = 0; i < desc->output_count; ++i) {
-    if (check(model, "output", i, outputs[i], desc->outputs[i]) != 0)
-      return -1;
-    results[i] = outputs[i].data;
-  }
-  ember_fault fault;
-  if (ember_rt_run(model->program, model->pool, model->program->static_values, model->arguments, results, model->arena,
-                   model->scratch, desc->weights, &fault) == 0)
-    return 0;
-  snprintf(model->error, sizeof model->error, "%s: index %lld is out of bounds for a dimension with size %lld", desc->name,
-           static_cast<long long>(fault.value), static_cast<long long>(fault.bound));
-  return -1;
-}
-
 int ember_rt_model_run(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,
                        uint32_t output_count) {
   if (!model)
-    return -1;
-  pthread_mutex_lock(&model->mutex);
-  int status = -1;
-  if (!inputs || !outputs || input_count != model->desc->input_count || output_count != model->desc->output_count)
-    snprintf(model->error, sizeof model->error, "%s: expected %u inputs and %u outputs, found %u and %u", model->desc->name,
-             model->desc->input_count, model->desc->output_count, inputs ? input_count : 0, outputs ? output_count : 0);
-  else
-    status = runLocked(model, inputs, outputs);
-  pthread_mutex_unlock(&model->mutex);
-  return status;
+    return EMBER_BAD_ARGUMENT;
+  Locked lock(model);
+  const ember_function_desc &desc = *model->predict.desc;
+  if ((!inputs && desc.input_count) || !outputs || input_count != desc.input_count || output_count != desc.output_count)
+    return refuse(model, EMBER_BAD_ARGUMENT, "expected %u inputs and %u outputs, found %u and %u", desc.input_count,
+                  desc.output_count, inputs ? input_count : 0, outputs ? output_count : 0);
+  if (int status = checkInputs(model, desc, inputs, input_count))
+    return status;
+  void *results[64];
+  if (output_count > 64)
+    return refuse(model, EMBER_BAD_ARGUMENT, "a model has at most 64 outputs, found %u", output_count);
+  for (uint32_t i = 0; i < output_count; ++i) {
+    char what[32];
+    snprintf(what, sizeof what, "output %u", i);
+    if (int status = check(model, what, outputs[i], desc.outputs[i]))
+      return status;
+    results[i] = outputs[i].data;
+  }
+  return runFunction(model, model->predict, inputs, results);
 }
 
 } // extern "C"

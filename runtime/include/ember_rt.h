@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define EMBER_RT_ABI 1u
+#define EMBER_RT_ABI 2u
 
 typedef enum {
   EMBER_F64,
@@ -182,30 +182,110 @@ typedef struct {
   void *data;
 } ember_tensor;
 
-/* What an artifact holds. The arguments of its program are the inputs, then the weights. dims of a signature are numbers. */
+/* What functions of a model return; the line is in ember_rt_model_error. */
+typedef enum {
+  EMBER_OK = 0,
+  EMBER_BAD_ARGUMENT = -1, /* NULL, a wrong count, dtype, shape or name */
+  EMBER_FAULT_NOTED = -2,  /* an index out of range in the data; the model is as before the call */
+  EMBER_BAD_FILE = -3,     /* cannot be read or written, or does not fit; the model is as before the call */
+  EMBER_NO_MEMORY = -4
+} ember_status;
+
+/* What an argument of a program holds, as in ir/Signature.h. */
+typedef enum {
+  EMBER_ROLE_INPUT,
+  EMBER_ROLE_PARAMETER,
+  EMBER_ROLE_BUFFER,
+  EMBER_ROLE_CONSTANT,
+  EMBER_ROLE_GENERATOR,
+  EMBER_ROLE_HYPER,
+  EMBER_ROLE_OPTIMIZER
+} ember_role;
+
+/* dims are numbers. */
 typedef struct {
   const char *name;
   uint32_t dtype, rank;
   const int64_t *dims;
 } ember_signature;
+
+/* A tensor that a model holds. Parameters and buffers are named by module path, optimizer state by parameter (`3.exp_avg`).
+   formula: of a hyper-parameter's scalar, computed before every step. offset: of its first value in the weights. */
 typedef struct {
-  uint32_t abi, input_count, output_count, weight_count;
-  const char *name;
-  const ember_program *program_v3, *program_v4; /* for AVX2, for AVX-512 */
+  ember_signature tensor;
+  uint32_t role;
+  const char *formula;
+  uint64_t offset;
+} ember_state_desc;
+
+/* A program of a model. Its arguments are the inputs, then held tensors (states: their numbers); its results the outputs, then
+   the next values of held tensors (updates: their numbers), in their own memory where in_place says 1. */
+typedef struct {
+  const ember_program *program_v3, *program_v4; /* for AVX2, for AVX-512; NULL: the model has no such program */
+  uint32_t input_count, output_count, state_count, update_count;
   const ember_signature *inputs, *outputs;
-  const uint64_t *weight_offsets;
+  const uint32_t *states, *updates, *in_place;
+} ember_function_desc;
+
+/* An option of a parameter group of the optimizer. name: `lr`, or `lr.1` where there are several groups. fixed: the program was
+   recorded for this value alone. */
+typedef struct {
+  const char *name, *option;
+  uint32_t group, fixed;
+  double value;
+} ember_hyper_desc;
+
+/* What an artifact holds. Only models that train have hyper-parameters, a step and a generator. */
+typedef struct {
+  uint32_t abi, state_count, hyper_count, group_count;
+  const char *name;
+  ember_function_desc predict, step;
+  const ember_state_desc *states;
   const void *weights;
+  uint64_t weight_bytes;
+  const ember_hyper_desc *hypers;
+  const uint32_t *group_sizes; /* parameters by group: optimizer state counts them through */
+  uint64_t steps;              /* that the optimizer has taken when the model is created */
+  uint32_t counts_steps;       /* 1: checkpoints hold their number */
+  int32_t generator;           /* the held tensor that is its state; -1: none */
 } ember_model_desc;
 
-/* A model ready to run. Each holds its own memory and threads; nothing is global. Runs of one model are serial. */
+/* A model ready to run. Each holds its own memory and threads; nothing is global. Calls on one model are serial, from any
+   thread. Functions return an ember_status unless they say otherwise. */
 typedef struct ember_model ember_model;
 /* threads 0: as many as processors. NULL when out of memory or where the processor has no AVX2. */
 ember_model *ember_rt_model_create(const ember_model_desc *desc, unsigned threads);
 void ember_rt_model_destroy(ember_model *model);
-/* 0, or -1 with one line in ember_rt_model_error. Outputs are the caller's memory, with their dtype and dims filled in. */
+/* EMBER_RT_ABI of the runtime. */
+uint32_t ember_rt_abi(void);
+/* The last error of this model, one line. */
+const char *ember_rt_model_error(const ember_model *model);
+/* Outputs are the caller's memory, with their dtype and dims filled in. */
 int ember_rt_model_run(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,
                        uint32_t output_count);
-const char *ember_rt_model_error(const ember_model *model);
+
+/* One step of training: forward, backward and the optimizer's update. After an error everything is as before the call. */
+int ember_rt_model_step(ember_model *model, const ember_tensor *inputs, uint32_t input_count, double *loss);
+/* Hyper-parameters, finite and at least 0; `lr` means that of every group. */
+int ember_rt_model_set_hyper(ember_model *model, const char *name, double value);
+int ember_rt_model_get_hyper(ember_model *model, const char *name, double *value);
+/* The number-th name; NULL behind the last. */
+const char *ember_rt_model_hyper_name(const ember_model *model, uint32_t number);
+/* Seeds the generator as PyTorch's manual_seed does. */
+int ember_rt_model_seed(ember_model *model, uint64_t seed);
+/* The order of an epoch's samples: the draws of a shuffling DataLoader, base seed first. */
+int ember_rt_model_permutation(ember_model *model, int64_t *out, int64_t count);
+/* Parameters and buffers. weight: the number-th one's name, dtype and dims (which live as long as the model); data becomes NULL.
+ */
+uint32_t ember_rt_model_weight_count(const ember_model *model);
+int ember_rt_model_weight(ember_model *model, uint32_t number, const char **name, ember_tensor *tensor);
+/* Copies out to, and in from, the caller's memory, whose dtype and dims are filled in. */
+int ember_rt_model_get_weight(ember_model *model, const char *name, ember_tensor *tensor);
+int ember_rt_model_set_weight(ember_model *model, const char *name, const ember_tensor *tensor);
+/* A checkpoint of model, optimizer and generator, as ember::save writes and ember::load reads it. */
+int ember_rt_model_save(ember_model *model, const char *path);
+int ember_rt_model_load(ember_model *model, const char *path);
+
 /* The main function of a standalone executable: .npy files in, .npy files out. */
 int ember_rt_main(const ember_model_desc *desc, int argc, char **argv);
 

@@ -1,49 +1,14 @@
 // Tracing and native artifacts: the same bits as in process, the same bytes anywhere, one line for a mistake.
 #include <ember/ember.h>
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
+#include "Shell.h"
 #include <dlfcn.h>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
-#include <sstream>
 
 namespace nn = ember::nn;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-  fs::path path;
-  explicit Folder(const char *name) : path(fs::temp_directory_path() / (std::string(name) + std::to_string(getpid()))) {
-    fs::create_directories(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string file(const char *name) const { return (path / name).string(); }
-};
-
-std::string contents(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-struct Outcome {
-  int status;
-  std::string text;
-};
-
-Outcome shell(const std::string &command) {
-  FILE *pipe = popen((command + " 2>&1").c_str(), "r");
-  std::string text;
-  std::array<char, 256> part;
-  while (size_t count = fread(part.data(), 1, part.size(), pipe))
-    text.append(part.data(), count);
-  return {WEXITSTATUS(pclose(pipe)), text};
-}
 
 nn::Sequential makeModel() {
   ember::manual_seed(0);

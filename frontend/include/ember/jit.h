@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ember/nn/module.h"
+#include "ember/optim.h"
 
 #include <functional>
 #include <memory>
@@ -44,5 +45,45 @@ void save(const TracedModule &traced, const std::string &path);
 /// Reads a package. Its weights are mapped, not copied. Nothing in the file is trusted: what is wrong with it is an Error of one
 /// line, and no memory is taken beyond four times the file's size and 64 MB.
 TracedModule load(const std::string &path);
+
+/// A recorded training step with the state that it starts from: parameters, buffers, optimizer and default generator.
+class TracedTraining {
+public:
+  struct Impl;
+  explicit TracedTraining(std::shared_ptr<Impl> impl) : impl(std::move(impl)) {}
+
+  /// The step's graph as text: the loss, then the next value of all that the step changes.
+  std::string graph() const;
+  /// Writes a training library, `.so`, `.a` or `.o` with a C header beside, that needs neither ember nor LLVM: NAME_step,
+  /// NAME_predict, NAME_set_hyper, NAME_seed, NAME_permutation, NAME_get_weight, NAME_set_weight, NAME_save, NAME_load and more.
+  /// `name` prefixes its functions; default: the file's stem.
+  void compile(const std::string &path, std::string name = "") const;
+
+private:
+  std::shared_ptr<Impl> impl;
+};
+
+/// The loss, a float tensor of one element, from the model's output and the targets.
+using Loss = std::function<Tensor(const Tensor &output, const Tensor &target)>;
+
+/// Records one step on an example batch {input, target}: forward in training mode, loss, backward and the optimizer's update; and
+/// the forward in evaluation mode. Nothing runs, and model, optimizer, gradients and generator are afterwards as before. The
+/// optimizer's options that are not 0 become hyper-parameters; those that are 0 stay out of the step. Throws where the step looks
+/// at a value or draws numbers while it is recorded, where the optimizer has parameters that are not the model's, and where
+/// these have not all taken the same number of steps.
+TracedTraining trace_training(nn::Module &module, const Loss &loss, optim::Optimizer &optimizer,
+                              const std::vector<Tensor> &example);
+template <typename Impl>
+TracedTraining trace_training(const nn::ModuleHolder<Impl> &module, const Loss &loss, optim::Optimizer &optimizer,
+                              const std::vector<Tensor> &example) {
+  return trace_training(*module, loss, optimizer, example);
+}
+
+/// `trace_training` and `compile` in one.
+template <typename Model>
+void compile_train(Model &&model, const Loss &loss, optim::Optimizer &optimizer, const std::vector<Tensor> &example,
+                   const std::string &path, std::string name = "") {
+  trace_training(model, loss, optimizer, example).compile(path, std::move(name));
+}
 
 } // namespace ember::jit

@@ -28,6 +28,9 @@ struct OptimizerState {
   std::vector<Group> groups;
 };
 
+class Hypers;
+class OptimizerAccess;
+
 class Optimizer {
 public:
   virtual ~Optimizer() = default;
@@ -50,12 +53,18 @@ public:
 
 protected:
   Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults);
-  /// One parameter's update. `state` starts empty.
-  virtual void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group,
-                      std::map<std::string, Tensor> &state, int64_t &steps) = 0;
+  using State = std::map<std::string, Tensor>;
+  /// Adds, as zeros, the tensors of one parameter's state that its update will read.
+  virtual void initialize(const Tensor &parameter, const Hypers &hypers, State &state) const = 0;
+  /// One parameter's update.
+  virtual void update(Tensor &parameter, const Tensor &gradient, const Hypers &hypers, State &state) = 0;
   virtual bool countsSteps() const { return false; }
 
 private:
+  friend class OptimizerAccess; // records a step for an artifact
+  Hypers hypersOf(size_t group, int64_t steps, bool isFirst) const;
+  void updateAll();
+
   struct Slot {
     std::map<std::string, Tensor> tensors;
     int64_t steps = 0;
@@ -78,8 +87,8 @@ public:
   SGD(std::vector<ParameterGroup> groups, SGDOptions options);
 
 protected:
-  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
-              int64_t &steps) override;
+  void initialize(const Tensor &parameter, const Hypers &hypers, State &state) const override;
+  void update(Tensor &parameter, const Tensor &gradient, const Hypers &hypers, State &state) override;
 };
 
 struct AdamOptions {
@@ -96,8 +105,8 @@ public:
 
 protected:
   Adam(std::vector<ParameterGroup> groups, AdamOptions options, bool decoupled);
-  void update(Tensor &parameter, const Tensor &gradient, const ParameterGroup &group, std::map<std::string, Tensor> &state,
-              int64_t &steps) override;
+  void initialize(const Tensor &parameter, const Hypers &hypers, State &state) const override;
+  void update(Tensor &parameter, const Tensor &gradient, const Hypers &hypers, State &state) override;
   bool countsSteps() const override { return true; }
 
 private:

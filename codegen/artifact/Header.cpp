@@ -1,0 +1,139 @@
+#include "codegen/artifact/Header.h"
+
+#include "codegen/Pipeline.h"
+#include "runtime/include/ember_rt.h"
+
+using namespace mlir;
+using namespace ember::ir;
+
+namespace ember {
+
+namespace {
+
+std::string cType(Type element) {
+  if (element.isF64())
+    return "double";
+  if (element.isF32())
+    return "float";
+  if (element.isBF16())
+    return "uint16_t, bf16 bits,";
+  if (element.isF16())
+    return "uint16_t, f16 bits,";
+  unsigned width = element.getIntOrFloatBitWidth();
+  if (width == 1)
+    return "uint8_t, 0 or 1,";
+  return (element.isUnsignedInteger() ? "uint" : "int") + std::to_string(width) + "_t";
+}
+
+void describe(llvm::raw_ostream &out, const char *kind, unsigned number, llvm::StringRef name, Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  out << "   " << kind << " " << number << "  " << name << ": " << cType(tensor.getElementType()) << " [";
+  llvm::interleaveComma(tensor.getShape(), out);
+  out << "], row-major\n";
+}
+
+void describeProgram(llvm::raw_ostream &out, const std::string &name, ModuleOp module) {
+  func::FuncOp function = mainOf(module);
+  out << "   " << name << "\n";
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (ArgumentInfo info = argumentInfo(function, i); info.role == Role::Input)
+      describe(out, "  input ", i, info.name, function.getArgumentTypes()[i]);
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (ResultInfo info = resultInfo(function, i); info.updates < 0)
+      describe(out, "  output", i, info.name, function.getResultTypes()[i]);
+}
+
+const char *const kTypes = R"(#ifndef EMBER_TENSOR_TYPE
+#define EMBER_TENSOR_TYPE
+#ifndef EMBER_RT_H
+/* dtype: 0 f64, 1 f32, 2 bf16, 3 f16, 4 i64, 5 i32, 6 i16, 7 i8, 8 u8, 9 bool (one byte). */
+typedef struct {
+  uint32_t dtype, rank;
+  const int64_t *dims;
+  void *data;
+} ember_tensor;
+typedef struct ember_model ember_model;
+#endif
+#endif
+)";
+
+// NAME stands for the artifact's name.
+const char *const kCommon = R"(
+/* Functions return 0, or, with one line in NAME_error: -1 for a bad argument, -2 for an index out of range in the data, -3 for a
+   file that does not serve, -4 for no memory. After an error the model is as before the call. Calls on one model are serial, from
+   any thread; models share nothing. */
+
+/* The version of this interface that the library has: compare it with NAME_ABI. */
+uint32_t NAME_abi(void);
+/* threads 0: as many as processors. NULL: out of memory, or a processor without AVX2. */
+ember_model *NAME_create(uint32_t threads);
+void NAME_destroy(ember_model *model);
+const char *NAME_error(const ember_model *model);
+)";
+
+const char *const kRun = R"(/* Outputs are your memory, with dtype, rank and dims filled in. */
+int32_t NAME_run(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,
+                 uint32_t output_count);
+)";
+
+const char *const kTraining = R"(
+/* One step of training: forward, backward and the optimizer's update. */
+int32_t NAME_step(ember_model *model, const ember_tensor *inputs, uint32_t input_count, double *loss);
+/* The model's output as in evaluation. Outputs are your memory, with dtype, rank and dims filled in. */
+int32_t NAME_predict(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,
+                     uint32_t output_count);
+/* Hyper-parameters, finite and at least 0. */
+int32_t NAME_set_hyper(ember_model *model, const char *name, double value);
+int32_t NAME_get_hyper(ember_model *model, const char *name, double *value);
+/* The number-th name; NULL behind the last. */
+const char *NAME_hyper_name(const ember_model *model, uint32_t number);
+/* Seeds the generator that dropout and NAME_permutation draw from, as manual_seed does. */
+int32_t NAME_seed(ember_model *model, uint64_t seed);
+/* The order of an epoch's samples, 0 ... count - 1: what a shuffling DataLoader draws. */
+int32_t NAME_permutation(ember_model *model, int64_t *out, int64_t count);
+/* Parameters and buffers: their number; the number-th one's name, dtype and dims, which live as long as the model. */
+uint32_t NAME_weight_count(const ember_model *model);
+int32_t NAME_weight(ember_model *model, uint32_t number, const char **name, ember_tensor *tensor);
+/* Copies out to, and in from, your memory, with dtype, rank and dims filled in. */
+int32_t NAME_get_weight(ember_model *model, const char *name, ember_tensor *tensor);
+int32_t NAME_set_weight(ember_model *model, const char *name, const ember_tensor *tensor);
+/* All state as a safetensors file, which is whole or not there: parameters, buffers, optimizer, generator. */
+int32_t NAME_save(ember_model *model, const char *path);
+int32_t NAME_load(ember_model *model, const char *path);
+)";
+
+std::string named(llvm::StringRef text, llvm::StringRef name) {
+  std::string result;
+  while (true) {
+    auto [before, after] = text.split("NAME");
+    result += before;
+    if (before.size() == text.size())
+      return result;
+    result += name;
+    text = after;
+  }
+}
+
+} // namespace
+
+std::string headerText(const ArtifactRequest &request) {
+  const std::string &name = request.name;
+  std::string text, guard = "EMBER_" + llvm::StringRef(name).upper() + "_H";
+  llvm::raw_string_ostream out(text);
+  out << "/* " << name << ": a compiled model" << (request.training ? " that trains" : "") << ". Link with -lm -lpthread.\n\n";
+  describeProgram(out, name + (request.training ? "_predict" : "_run"), request.predict.module);
+  if (request.training) {
+    describeProgram(out, name + "_step", request.training->step.module);
+    out << "   hyper-parameters: ";
+    llvm::interleaveComma(request.training->hypers, out, [&](const HyperParameter &hyper) { out << hyper.name; });
+    out << "\n";
+  }
+  out << "*/\n#ifndef " << guard << "\n#define " << guard
+      << "\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+  out << kTypes << "#define " << name << "_ABI " << EMBER_RT_ABI << "u\n" << named(kCommon, name);
+  out << named(request.training ? kTraining : kRun, name);
+  out << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
+  return text;
+}
+
+} // namespace ember
