@@ -7,8 +7,7 @@
 namespace ember::passes {
 
 struct FormKernelsOptions {
-  bool fuse = true;      // false: every op is a kernel of its own
-  unsigned largest = 48; // ops a kernel
+  bool fuse = true; // false: every op is a kernel of its own
 };
 
 /// Replaces the body of `function` by ember.kernel ops. Views, splat constants and ops without operands are cloned into every

@@ -331,6 +331,20 @@ std::string Contraction::refuse(const Group &group) const {
   return "";
 }
 
+double panelElements(const Group &group) {
+  Operation *op = contractionOf(group);
+  if (!op)
+    return 0;
+  Roles roles = rolesOf(group, op);
+  SmallVector<SizeExpr> sizes = sizesOf(op->getResult(0));
+  sizes.erase(sizes.begin() + roles.mBegin, sizes.begin() + roles.nBegin);
+  llvm::append_range(sizes, cast<IndexedOp>(op).reducedSizes());
+  double count = 1;
+  for (const SizeExpr &size : sizes)
+    count *= size.constant().value_or(64);
+  return count;
+}
+
 KernelCode Contraction::emit(const Group &group, ModuleOp module, StringRef symbol, unsigned lanes) const {
   Operation *op = contractionOf(group);
   Space space;

@@ -13,4 +13,7 @@ public:
                           unsigned lanes) const override;
 };
 
+/// How many elements of operand 1 the group's contraction packs: each column once for every k.
+double panelElements(const kernel::Group &group);
+
 } // namespace ember::cpu

@@ -59,3 +59,61 @@ func.func @dead_chain(%x: tensor<4xf32>) -> tensor<4xf32> {
   %3 = ember.exp %x : tensor<4xf32>
   return %3 : tensor<4xf32>
 }
+
+// Two readers of one value join: it is read once.
+// CHECK-LABEL: func.func @siblings
+// CHECK: ember.kernel "exp_neg"(%{{.*}}) {generator = "pair"} : (tensor<400xf32>) -> (tensor<400xf32>, tensor<400xf32>)
+// CHECK-NOT: ember.kernel
+func.func @siblings(%x: tensor<400xf32>) -> (tensor<400xf32>, tensor<400xf32>) {
+  %0 = ember.exp %x : tensor<400xf32>
+  %1 = ember.neg %x : tensor<400xf32>
+  return %0, %1 : tensor<400xf32>, tensor<400xf32>
+}
+
+// exp and select share the most, but the sum stands between them.
+// CHECK-LABEL: func.func @between
+// CHECK: ember.kernel "exp_sum"
+// CHECK: ember.kernel "compare_select"
+// CHECK-NOT: ember.kernel
+func.func @between(%x: tensor<400xf32>) -> tensor<400xf32> {
+  %0 = ember.exp %x : tensor<400xf32>
+  %1 = ember.sum %0 [0] : tensor<400xf32> -> tensor<f32>
+  %2 = ember.broadcast %1 : tensor<f32> -> tensor<400xf32>
+  %3 = ember.compare "lt" %0, %2 : tensor<400xf32>
+  %4 = ember.select %3, %0, %x : tensor<400xi1>, tensor<400xf32>
+  return %4 : tensor<400xf32>
+}
+
+// Dearer together than alone (the test target's word on log): two kernels.
+// CHECK-LABEL: func.func @dearer
+// CHECK: ember.kernel "log"
+// CHECK: ember.kernel "neg"
+func.func @dearer(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = ember.log %x : tensor<4xf32>
+  %1 = ember.neg %0 : tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// Last writes that share nothing go in as few launches as the target takes.
+// CHECK-LABEL: func.func @last_writes
+// CHECK: ember.kernel "neg_exp"(%{{.*}}, %{{.*}}) {generator = "pair"} : (tensor<4xf32>, tensor<8xf32>) -> (tensor<4xf32>, tensor<8xf32>)
+// CHECK: ember.kernel "abs"
+// CHECK-NOT: ember.kernel
+func.func @last_writes(%x: tensor<4xf32>, %y: tensor<8xf32>, %z: tensor<2xf32>) -> (tensor<4xf32>, tensor<8xf32>, tensor<2xf32>) {
+  %0 = ember.neg %x : tensor<4xf32>
+  %1 = ember.exp %y : tensor<8xf32>
+  %2 = ember.abs %z : tensor<2xf32>
+  return %0, %1, %2 : tensor<4xf32>, tensor<8xf32>, tensor<2xf32>
+}
+
+// A view that is returned is written by the kernel it comes from; others that read it read what it comes from.
+// CHECK-LABEL: func.func @returned_view
+// CHECK: %[[K:.*]]:2 = ember.kernel "exp_neg_transpose"(%{{.*}}) {{.*}} -> (tensor<2x3xf32>, tensor<3x2xf32>)
+// CHECK: ember.kernel "sum"(%[[K]]#0)
+func.func @returned_view(%x: tensor<2x3xf32>) -> (tensor<3x2xf32>, tensor<3xf32>) {
+  %0 = ember.exp %x : tensor<2x3xf32>
+  %1 = ember.neg %0 : tensor<2x3xf32>
+  %2 = ember.transpose %1 [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
+  %3 = ember.sum %2 [1] : tensor<3x2xf32> -> tensor<3xf32>
+  return %2, %3 : tensor<3x2xf32>, tensor<3xf32>
+}

@@ -1,0 +1,90 @@
+#include "codegen/cpu/Cost.h"
+
+#include "codegen/cpu/Contraction.h"
+#include "ir/EmberDialect.h"
+#include "ir/interpret/Bytes.h"
+#include "llvm/ADT/DenseMap.h"
+
+using namespace mlir;
+using namespace ember::ir;
+using namespace ember::kernel;
+
+namespace ember::cpu {
+
+namespace {
+
+// Measured on one Zen 5 core (tools/BENCH.md); ratios are what matters.
+constexpr double kLaunch = 150;           // ns
+constexpr double kCacheBytesPerNs = 100;  // what fits in L2
+constexpr double kMemoryBytesPerNs = 40;  // what does not
+constexpr double kCacheBytes = 1 << 20;   // L2
+constexpr double kElementwisePerNs = 30;  // flops, lanes full
+constexpr double kReductionPerNs = 20;    // elements
+constexpr double kContractionPerNs = 150; // flops
+
+double elements(ArrayRef<SizeExpr> sizes) {
+  double count = 1;
+  for (const SizeExpr &size : sizes)
+    count *= size.constant().value_or(64);
+  return count;
+}
+double elements(Value value) { return elements(dimSizes(cast<RankedTensorType>(value.getType()))); }
+double bytes(Value value) { return elements(value) * byteWidth(getElementTypeOrSelf(value.getType())); }
+
+// How often each value of the group is computed, consumers first, and the time that takes.
+class Work {
+public:
+  explicit Work(const Group &group) : group(group) {
+    for (Value output : group.outputs)
+      times[output] = elements(output);
+    for (Operation *op : llvm::reverse(group.ops))
+      visit(op);
+  }
+  double nanoseconds = 0;
+  llvm::DenseMap<Value, double> times;
+
+private:
+  // Readers at the same points share what they read; each reduction reads in a pass of its own.
+  void visit(Operation *op) {
+    if (op->getNumResults() == 0 || op->hasTrait<OpTrait::ConstantLike>())
+      return;
+    Value result = op->getResult(0);
+    double own = std::max(times.lookup(result), isa<ViewOp>(op) ? 0.0 : 1.0);
+    if (isa<ContractionOp>(op)) {
+      double products = elements(result) * elements(cast<IndexedOp>(op).reducedSizes());
+      nanoseconds += 2 * products / kContractionPerNs;
+      add(op->getOperand(0), elements(op->getOperand(0)));
+      add(op->getOperand(1), panelElements(group));
+    } else if (isa<ReductionOp>(op)) {
+      double read = elements(result) * elements(cast<IndexedOp>(op).reducedSizes());
+      nanoseconds += read / kReductionPerNs;
+      for (Value operand : op->getOperands())
+        add(operand, read);
+    } else {
+      if (auto scalar = dyn_cast<ScalarOp>(op))
+        nanoseconds += own * scalar.cost() / kElementwisePerNs;
+      for (Value operand : op->getOperands()) {
+        double &known = times[operand];
+        known = std::max(known, cast<RankedTensorType>(operand.getType()).getRank() == 0 ? 1 : own);
+      }
+    }
+  }
+  void add(Value value, double count) { times[value] += count; }
+
+  const Group &group;
+};
+
+} // namespace
+
+double estimateNanoseconds(const Group &group) {
+  Work work(group);
+  double moved = 0;
+  for (Value input : group.inputs) // a slice reads a part; what is read again and again is in a cache
+    moved += bytes(input) * std::min(1.0, work.times.lookup(input) / std::max(1.0, elements(input)));
+  for (Value output : group.outputs)
+    moved += bytes(output);
+  double rate = moved > kCacheBytes ? kMemoryBytesPerNs : kCacheBytesPerNs;
+  return kLaunch + std::max(moved / rate, work.nanoseconds);
+}
+
+} // namespace ember::cpu

@@ -1,0 +1,89 @@
+#include "passes/OpGroup.h"
+
+#include "ir/interfaces/Interfaces.h"
+
+using namespace mlir;
+using namespace ember::ir;
+
+namespace ember::passes {
+
+bool isFree(Operation *op) {
+  if (op->hasTrait<OpTrait::ConstantLike>())
+    return true;
+  return isa<ViewOp>(op) || (isa<ScalarOp>(op) && op->getNumOperands() == 0);
+}
+
+BlockOps::BlockOps(Block &block) : block(block) {
+  int64_t next = 0;
+  for (Operation &op : block)
+    positions[&op] = next++;
+}
+
+void BlockOps::sources(Value value, llvm::SetVector<Operation *> &computing, llvm::SetVector<Operation *> &free) const {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return;
+  if (!isFree(op)) {
+    computing.insert(op);
+    return;
+  }
+  if (free.insert(op))
+    for (Value operand : op->getOperands())
+      sources(operand, computing, free);
+}
+
+OpGroup BlockOps::withFreeOps(ArrayRef<Operation *> group) const {
+  llvm::SetVector<Operation *> all(group.begin(), group.end()), computing, free;
+  for (Operation *op : group)
+    for (Value operand : op->getOperands())
+      sources(operand, computing, free);
+  all.insert(free.begin(), free.end());
+  OpGroup sorted(all.begin(), all.end());
+  llvm::sort(sorted, [&](Operation *a, Operation *b) { return position(a) < position(b); });
+  return sorted;
+}
+
+// Whether a use reaches, through free ops, something outside the group. A free member, which is returned, is written by the
+// group; other readers have copies of it and read its operands.
+bool BlockOps::leaves(Value value, const llvm::SmallPtrSetImpl<Operation *> &members) const {
+  Operation *own = value.getDefiningOp();
+  bool isWritten = members.contains(own) && isFree(own);
+  for (Operation *user : value.getUsers()) {
+    if (user == block.getTerminator()) {
+      if (!isWritten)
+        return true;
+      continue;
+    }
+    if (!isFree(user)) {
+      if (!members.contains(user))
+        return true;
+      continue;
+    }
+    for (Value result : user->getResults())
+      if (leaves(result, members))
+        return true;
+  }
+  return false;
+}
+
+SmallVector<Value> BlockOps::outputsOf(ArrayRef<Operation *> group) const {
+  llvm::SmallPtrSet<Operation *, 16> members(group.begin(), group.end());
+  SmallVector<Value> outputs;
+  for (Operation *op : group)
+    for (Value result : op->getResults())
+      if (isFree(op) || leaves(result, members))
+        outputs.push_back(result);
+  return outputs;
+}
+
+SmallVector<Value> BlockOps::inputsOf(ArrayRef<Operation *> withFree) const {
+  llvm::SmallPtrSet<Operation *, 16> members(withFree.begin(), withFree.end());
+  llvm::SetVector<Value> inputs;
+  for (Operation *op : withFree)
+    for (Value operand : op->getOperands())
+      if (!members.contains(operand.getDefiningOp()))
+        inputs.insert(operand);
+  return inputs.takeVector();
+}
+
+} // namespace ember::passes
