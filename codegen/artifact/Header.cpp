@@ -63,7 +63,7 @@ const char *const kCommon = R"(
    file that does not serve, -4 for no memory. After an error the model is as before the call. Calls on one model are serial, from
    any thread; models share nothing. */
 
-/* The version of this interface that the library has: compare it with NAME_ABI. */
+/* The version of this interface that the library has; this header's is the number above. */
 uint32_t NAME_abi(void);
 /* threads 0: as many as processors. NULL: out of memory, or a processor without AVX2. */
 ember_model *NAME_create(uint32_t threads);
@@ -130,7 +130,7 @@ std::string headerText(const ArtifactRequest &request) {
   }
   out << "*/\n#ifndef " << guard << "\n#define " << guard
       << "\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
-  out << kTypes << "#define " << name << "_ABI " << EMBER_RT_ABI << "u\n" << named(kCommon, name);
+  out << kTypes << "#define " << llvm::StringRef(name).upper() << "_ABI " << EMBER_RT_ABI << "u\n" << named(kCommon, name);
   out << named(request.training ? kTraining : kRun, name);
   out << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
   return text;
