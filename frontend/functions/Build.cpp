@@ -61,18 +61,8 @@ RankedTensorType typeOf(const Shape &shape, ScalarType dtype) {
 }
 
 Value number(double value, ScalarType dtype) {
-  Recorder &recorder = Recorder::get();
-  if (value == 0 || value == 1 || value == -1 || value == 2 || value == 0.5) {
-    RankedTensorType type = typeOf({}, dtype);
-    Type element = type.getElementType();
-    Attribute attribute;
-    if (isa<FloatType>(element))
-      attribute = recorder.builder().getFloatAttr(element, value);
-    else
-      attribute = IntegerAttr::get(element, APInt(element.getIntOrFloatBitWidth(), static_cast<int64_t>(value), true, true));
-    return recorder.emit<ConstantOp>(DenseElementsAttr::get(type, attribute));
-  }
-  return record::read(full({}, value, dtype));
+  bool isPart = value == 0 || value == 1 || value == -1 || value == 2 || value == 0.5;
+  return isPart ? Recorder::get().constant(value, dtype) : Recorder::get().number(value, dtype);
 }
 
 Value broadcastTo(Value value, const Shape &shape) {

@@ -7,10 +7,10 @@ namespace ember::functions {
 
 /// Every call from outside: the recorder's lock, and the user's line.
 struct Entry {
-  explicit Entry(const Here &where) : site(where), recorder(record::Recorder::get()), lock(recorder.mutex) {}
+  explicit Entry(const Here &where) : site(where), recorder(record::Recorder::get()), lock(recorder.mutex) { recorder.enter(); }
   CallSite site;
   record::Recorder &recorder;
-  std::lock_guard<std::recursive_mutex> lock;
+  std::lock_guard<record::RecorderMutex> lock;
 };
 
 /// The tensor of a value; `function` is PyTorch's name of its gradient, for printing.

@@ -81,7 +81,7 @@ TracedModule traceWithNames(const std::function<Tensor(const std::vector<Tensor>
   Tensor output = function(inputs);
   // A view step may be all there is to the output: it is read into a value of its own.
   record::NodeRef outputNode = record::nodeOf(output);
-  if (outputNode->buffer && !outputNode->value)
+  if (outputNode->buffer && !outputNode->record)
     throw Error("trace: the function looked at a value, or its output does not depend on the inputs; nothing of it was recorded");
   record::Recorder::Captured captured = recorder.capture(inputNodes, {outputNode});
   auto impl = std::make_shared<TracedModule::Impl>();

@@ -193,7 +193,7 @@ void recordPrediction(nn::Module &module, const Tensor &input, Impl &impl) {
   NoGradGuard noGrad;
   module.eval();
   record::NodeRef output = record::nodeOf(module(input));
-  if (output->buffer && !output->value)
+  if (output->buffer && !output->record)
     throw Error("trace_training: the model's output does not depend on its input");
   record::Recorder::Captured captured = rehearsal.recorder.capture({record::nodeOf(input)}, {output});
   impl.predict.module = std::move(captured.module);

@@ -13,112 +13,111 @@ using namespace ember::ir;
 
 namespace ember::record {
 
+namespace {
+struct GradMode {
+  bool previous = gradMode();
+  explicit GradMode(bool enabled) { gradMode() = enabled; }
+  ~GradMode() { gradMode() = previous; }
+};
+} // namespace
+
 static const char *const kSecondTime =
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
     "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True "
     "if you need to backward through the graph a second time or if you need to access saved tensors after calling backward.";
 
-std::vector<NodeRef> Recorder::gradients(ArrayRef<NodeRef> outputs, ArrayRef<NodeRef> cotangents, ArrayRef<NodeRef> inputs,
-                                         bool retainGraph, bool createGraph) {
+SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Value> cotangents, ArrayRef<Value> inputs,
+                                            bool retainGraph, bool createGraph) {
   passes::GradientRequest request;
-  for (const NodeRef &output : outputs) {
-    if (output->tapeFreed && !output->value)
-      throw Error(kSecondTime);
-    request.outputs.push_back(valueOf(output));
-  }
-  for (const NodeRef &cotangent : cotangents)
-    request.cotangents.push_back(valueOf(cotangent));
-  for (const NodeRef &input : inputs)
-    request.inputs.push_back(valueOf(input));
-  auto flowsThrough = [&](Value value) { return tracked.contains(value) && !leafSlots.contains(value); };
-  SmallVector<Operation *> visited;
+  request.outputs.assign(outputs.begin(), outputs.end());
+  request.cotangents.assign(cotangents.begin(), cotangents.end());
+  request.inputs.assign(inputs.begin(), inputs.end());
+  auto flowsThrough = [&](Value value) {
+    Recorded &record = recordOf(value);
+    return record.tracked && !record.gradSlot;
+  };
+  SmallVector<Recorded *> visited;
   auto visit = [&](Operation *op, ArrayRef<bool> needs) {
     SmallVector<Value> reads;
     cast<DifferentiableOp>(op).vjpReads(needs, reads);
-    if (!reads.empty() && freed.contains(op))
+    Recorded &own = recordOf(op->getResult(0));
+    if (!reads.empty() && own.freed)
       throw Error(kSecondTime);
-    for (Value read : reads)
-      if (overwritten.contains(read))
+    for (Value read : reads) {
+      Recorded &record = recordOf(read);
+      if (record.overwritten)
         refuseOverwritten(read);
+      if (isPending(record) && record.wasMissed)
+        *record.wasMissed = true; // it was computed once, and not kept
+    }
     if (!reads.empty())
-      visited.push_back(op);
+      visited.push_back(&own);
   };
   request.flowsThrough = flowsThrough;
   request.visit = visit;
-  bool previous = gradMode();
-  gradMode() = createGraph;
-  SmallVector<Value> built;
-  try {
-    built = passes::buildGradients(opBuilder, request);
-  } catch (...) {
-    gradMode() = previous;
-    throw;
-  }
-  gradMode() = previous;
+  GradMode mode(createGraph);
+  SmallVector<Value> built = passes::buildGradients(opBuilder, request);
   if (!retainGraph)
-    freed.insert(visited.begin(), visited.end());
-  std::vector<NodeRef> results;
-  for (Value value : built) {
-    if (!value) {
-      results.push_back(nullptr);
-      continue;
-    }
-    auto known = nodes.find(value);
-    // A value that a handle has already (the cotangent itself, another input's gradient) gets an identity of its own.
-    results.push_back(nodeOf(known == nodes.end() ? value : emit<CopyOp>(value)));
+    for (Recorded *record : visited)
+      for (Value result : record->value.getDefiningOp()->getResults())
+        recordOf(result).freed = true;
+  // A value that a handle has already (the cotangent itself, another input's gradient) gets an identity of its own.
+  llvm::DenseSet<Value> given;
+  for (Value &value : built)
+    if (value && (recordOf(value).isLeaf || !recordOf(value).holder.expired() || !given.insert(value).second))
+      value = emit<CopyOp>(value);
+  return built;
+}
+
+std::vector<NodeRef> Recorder::gradients(ArrayRef<NodeRef> outputs, ArrayRef<NodeRef> cotangents, ArrayRef<NodeRef> inputs,
+                                         bool retainGraph, bool createGraph) {
+  SmallVector<Value> from, seeds, to;
+  for (const NodeRef &output : outputs) {
+    if (output->tapeFreed && !output->record)
+      throw Error(kSecondTime);
+    from.push_back(valueOf(output));
   }
+  for (const NodeRef &cotangent : cotangents)
+    seeds.push_back(valueOf(cotangent));
+  for (const NodeRef &input : inputs)
+    to.push_back(valueOf(input));
+  std::vector<NodeRef> results;
+  for (Value value : gradientValues(from, seeds, to, retainGraph, createGraph))
+    results.push_back(value ? nodeOf(value) : nullptr);
   return results;
 }
 
 void Recorder::backward(const NodeRef &output, const NodeRef &cotangent, bool retainGraph, bool createGraph) {
+  if (output->tapeFreed && !output->record)
+    throw Error(kSecondTime);
   // The leaves that the output depends on, in the order in which they are met.
-  std::vector<NodeRef> leaves;
-  std::vector<std::shared_ptr<GradSlot>> slots;
-  SmallVector<Value> work{valueOf(output)};
+  std::vector<std::shared_ptr<GradSlot>> gradSlots;
+  SmallVector<Value> work{valueOf(output)}, leafValues;
   llvm::DenseSet<Value> seen;
-  SmallVector<Value> leafValues;
   while (!work.empty()) {
     Value value = work.pop_back_val();
-    if (!tracked.contains(value) || !seen.insert(value).second)
+    Recorded &record = recordOf(value);
+    if (!record.tracked || !seen.insert(value).second)
       continue;
-    if (auto slot = leafSlots.find(value); slot != leafSlots.end()) {
+    if (record.gradSlot) {
       leafValues.push_back(value);
-      slots.push_back(slot->second);
+      gradSlots.push_back(record.gradSlot);
       continue;
     }
     for (Value operand : llvm::reverse(value.getDefiningOp()->getOperands()))
       work.push_back(operand);
   }
-  // Old contents of a parameter may have no handle any more: a node for the time of this call stands for each.
-  std::vector<NodeRef> temporary;
-  for (Value value : leafValues) {
-    auto node = std::make_shared<Node>();
-    node->type = cast<RankedTensorType>(value.getType());
-    node->value = value;
-    temporary.push_back(node);
-  }
-  std::vector<NodeRef> results;
-  try {
-    results = gradients({output}, {cotangent}, temporary, retainGraph, createGraph);
-  } catch (...) {
-    for (const NodeRef &node : temporary)
-      node->value = {};
-    throw;
-  }
-  for (const NodeRef &node : temporary)
-    node->value = {};
-  for (size_t i = 0; i < slots.size(); ++i) {
+  SmallVector<Value> results = gradientValues({valueOf(output)}, {valueOf(cotangent)}, leafValues, retainGraph, createGraph);
+  GradMode mode(createGraph);
+  for (size_t i = 0; i < gradSlots.size(); ++i) {
     if (!results[i])
       continue;
-    Tensor gradient = tensorOf(results[i]);
-    if (!slots[i]->gradient.defined()) {
-      slots[i]->gradient = gradient;
-      continue;
-    }
-    bool previous = gradMode();
-    gradMode() = createGraph;
-    slots[i]->gradient = slots[i]->gradient + gradient;
-    gradMode() = previous;
+    Tensor gradient = tensorOf(nodeOf(results[i]));
+    Tensor before, sum;
+    do { // another thread may add its own meanwhile
+      before = gradSlots[i]->get();
+      sum = before.defined() ? before + gradient : gradient;
+    } while (!gradSlots[i]->replace(before, sum));
   }
 }
 

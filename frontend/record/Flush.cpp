@@ -1,22 +1,36 @@
 // The cut: everything pending becomes one program, is looked up or compiled, runs, and is retired.
-#include "record/Recorder.h"
+#include "record/Storage.h"
 
 #include "ir/interfaces/Interfaces.h"
 #include "ir/interpret/Bytes.h"
 #include "ir/ops/Constant.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
+#include <chrono>
 
 using namespace mlir;
 using namespace ember::ir;
 
 namespace ember::record {
 
-struct Recorder::Program {
-  std::shared_ptr<Executable> executable;
+static std::atomic<int64_t> programsRun, kernelsLaunched, runNanoseconds, lastArenaBytes, lastArenaLiveBytes;
+
+// What a flush computes.
+struct Recorder::Run {
+  std::vector<Recorded *> roots;
+  std::vector<NodeRef> holders; // of the roots; null: kept for a backward alone
+  std::vector<char> donated;    // by slot
+  bool hasTape = false;
 };
 
-// What a flush computes: ops, producers first, from memory to the values that have handles.
+// First level of the cache: a program, and which slots are its arguments.
+struct Recorder::Known {
+  std::shared_ptr<Program> program;
+  std::vector<uint32_t> arguments;
+  uint64_t lastUse = 0;
+};
+
+// A program in canonical order: ops from memory to the roots, producers first.
 struct Recorder::Cut {
   SmallVector<Operation *> ops;
   SmallVector<Value> arguments, results;
@@ -24,21 +38,67 @@ struct Recorder::Cut {
   std::string key;
 };
 
-// Ops that a later backward may go through: from every held value that requires a gradient down to memory.
-llvm::DenseSet<Operation *> Recorder::opsKeptForBackward() {
-  llvm::DenseSet<Operation *> kept;
-  SmallVector<Operation *> work;
-  auto visit = [&](Value value) {
-    Operation *op = value.getDefiningOp();
-    if (op && kept.insert(op).second)
-      work.push_back(op);
+// Marks the ops that a later backward may go through: from every held value that requires a gradient down to memory.
+void Recorder::markKept() {
+  SmallVector<Recorded *> work;
+  auto visit = [&](Recorded &record) {
+    if (record.kept)
+      return;
+    for (Value result : record.value.getDefiningOp()->getResults())
+      recordOf(result).kept = true;
+    work.push_back(&record);
   };
-  for (auto &[value, node] : nodes)
-    if (tracked.contains(value) && !isa<LeafOp>(value.getDefiningOp()) && !freed.contains(value.getDefiningOp()) && !node->leaf)
-      visit(value);
+  for (Recorded *record : list)
+    if (record->tracked && !record->isLeaf && !record->freed && !record->gradSlot && !record->holder.expired())
+      visit(*record);
   while (!work.empty())
-    llvm::for_each(work.pop_back_val()->getOperands(), visit);
-  return kept;
+    for (Value operand : work.pop_back_val()->value.getDefiningOp()->getOperands())
+      visit(recordOf(operand));
+}
+
+// What gradient rules will read is computed along with the roots where, the last time, a backward had to compute it again.
+void Recorder::addMissed(Run &run) {
+  if (missed.size() > 4096)
+    missed.clear();
+  std::shared_ptr<bool> &cell = missed[keyOf(run, false)];
+  if (!cell)
+    cell = std::make_shared<bool>(false);
+  llvm::DenseSet<Recorded *> seen(run.roots.begin(), run.roots.end());
+  for (Recorded *record : list) {
+    if (!record->kept || !record->tracked || record->freed || record->isLeaf || record->gradSlot)
+      continue;
+    if (!record->wasMissed)
+      record->wasMissed = cell;
+    auto rule = dyn_cast<DifferentiableOp>(record->value.getDefiningOp());
+    if (!*cell || !rule)
+      continue;
+    SmallVector<bool> needs;
+    for (Value operand : rule->getOperands())
+      needs.push_back(recordOf(operand).tracked);
+    SmallVector<Value> reads;
+    rule.vjpReads(needs, reads);
+    for (Value read : reads)
+      if (Recorded &own = recordOf(read); isPending(own) && seen.insert(&own).second) {
+        run.roots.push_back(&own);
+        run.holders.push_back(nullptr);
+      }
+  }
+}
+
+Hash128 Recorder::keyOf(Run &run, bool donate) {
+  Hash128 key;
+  for (Recorded *root : run.roots)
+    key.add(hashOf(*root));
+  // Nobody else reads it: no handle, no op kept for a backward, no other node with the same memory.
+  run.donated.clear();
+  for (Recorded *slot : slots) {
+    bool donated = donate && slot->isLeaf && !slot->kept && slot->owner.use_count() == 1 && slot->buffer.use_count() == 2 &&
+                   slot->owner->buffer == slot->buffer && slot->owner->type.getRank() > 0;
+    run.donated.push_back(donated);
+  }
+  key.addBytes(run.donated.data(), run.donated.size());
+  key.add(run.roots.size(), run.donated.size());
+  return key;
 }
 
 namespace {
@@ -52,7 +112,7 @@ public:
   void op(Operation *op) {
     address(op->getName().getAsOpaquePointer());
     if (int size = op->getPropertiesStorageSize())
-      bytes.append(reinterpret_cast<const char *>(op->getPropertiesStorage().as<const char *>()), size);
+      bytes.append(op->getPropertiesStorage().as<const char *>(), size);
     for (Type type : op->getResultTypes())
       address(type.getAsOpaquePointer());
   }
@@ -61,30 +121,26 @@ public:
 
 } // namespace
 
-Recorder::Cut Recorder::cut(const llvm::DenseSet<Operation *> &kept) {
+Recorder::Cut Recorder::cut(const Run &run) {
   Cut cut;
   Key key;
   llvm::DenseMap<Value, uint64_t> numbers;
-  auto inMemory = [&](Value value) {
-    auto node = nodes.find(value);
-    return isa<LeafOp>(value.getDefiningOp()) || (node != nodes.end() && node->second->buffer);
+  // Depth first from the roots, without recursion.
+  SmallVector<std::pair<Operation *, unsigned>> path;
+  auto enter = [&](Value value) {
+    if (numbers.count(value))
+      return;
+    if (!isPending(recordOf(value))) {
+      numbers[value] = numbers.size();
+      cut.arguments.push_back(value);
+      key.number(~0ull);
+      key.address(value.getType().getAsOpaquePointer());
+      return;
+    }
+    path.push_back({value.getDefiningOp(), 0});
   };
-  // Depth first from the results, without recursion.
-  auto walk = [&](Value root) {
-    SmallVector<std::pair<Operation *, unsigned>> path;
-    auto enter = [&](Value value) {
-      if (numbers.count(value))
-        return;
-      if (inMemory(value)) {
-        numbers[value] = numbers.size();
-        cut.arguments.push_back(value);
-        key.number(~0ull);
-        key.address(value.getType().getAsOpaquePointer());
-        return;
-      }
-      path.push_back({value.getDefiningOp(), 0});
-    };
-    enter(root);
+  for (Recorded *root : run.roots) {
+    enter(root->value);
     while (!path.empty()) {
       auto &[op, next] = path.back();
       if (next < op->getNumOperands()) {
@@ -102,23 +158,14 @@ Recorder::Cut Recorder::cut(const llvm::DenseSet<Operation *> &kept) {
         numbers[result] = numbers.size();
       cut.ops.push_back(done);
     }
-  };
-  for (Operation &op : *pending->getBody())
-    for (Value result : op.getResults())
-      if (auto node = nodes.find(result); node != nodes.end() && !node->second->buffer && !isa<LeafOp>(op)) {
-        walk(result);
-        cut.results.push_back(result);
-      }
+    cut.results.push_back(root->value);
+  }
   key.number(~1ull);
   for (Value result : cut.results)
     key.number(numbers.lookup(result));
   for (Value argument : cut.arguments) {
-    // Nobody else reads it: no handle, no op kept for a backward, no other node with the same memory.
-    auto owner = leafOwners.find(argument.getDefiningOp());
-    bool donated = owner != leafOwners.end() && owner->second.use_count() == 1 && owner->second->buffer.use_count() == 1 &&
-                   !kept.contains(argument.getDefiningOp()) && owner->second->type.getRank() > 0;
-    cut.donated.push_back(donated);
-    key.number(donated);
+    cut.donated.push_back(run.donated[recordOf(argument).slot]);
+    key.number(cut.donated.back());
   }
   cut.key = std::move(key.bytes);
   return cut;
@@ -126,7 +173,7 @@ Recorder::Cut Recorder::cut(const llvm::DenseSet<Operation *> &kept) {
 
 OwningOpRef<ModuleOp> Recorder::outline(ArrayRef<Operation *> ops, ArrayRef<Value> arguments, ArrayRef<Value> results,
                                         ArrayRef<bool> donated) {
-  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&mlirContext));
+  OwningOpRef<ModuleOp> module = ModuleOp::create(opBuilder.getUnknownLoc());
   OpBuilder builder(module->getBodyRegion());
   SmallVector<Type> from = llvm::to_vector(ValueRange(arguments).getTypes()),
                     to = llvm::to_vector(ValueRange(results).getTypes());
@@ -148,92 +195,208 @@ OwningOpRef<ModuleOp> Recorder::outline(ArrayRef<Operation *> ops, ArrayRef<Valu
   return module;
 }
 
-std::shared_ptr<Executable> Recorder::lookUp(const Cut &cut) {
-  std::shared_ptr<Program> &program = programs[cut.key];
-  if (!program) {
-    OwningOpRef<ModuleOp> module = outline(cut.ops, cut.arguments, cut.results, cut.donated);
-    program = std::make_shared<Program>();
-    try {
-      program->executable = compileProgram(*module, CompileOptions::fromEnvironment());
-    } catch (const CompileError &error) {
-      programs.erase(cut.key);
-      throw;
-    }
-    ++programsCompiled;
+std::shared_ptr<Recorder::Known> Recorder::lookUp(Run &run) {
+  Hash128 key = keyOf(run, !flushing || eraseAllowed);
+  if (auto found = known.find(key); found != known.end()) {
+    found->second->lastUse = ++useCount;
+    return found->second;
   }
-  return program->executable;
+  constexpr size_t mostKnown = 1024;
+  if (known.size() >= mostKnown)
+    known.erase(std::min_element(known.begin(), known.end(),
+                                 [](const auto &a, const auto &b) { return a.second->lastUse < b.second->lastUse; }));
+  Cut work = cut(run);
+  auto fresh = std::make_shared<Known>();
+  fresh->program =
+      ProgramCache::get().lookUp(work.key, [&] { return outline(work.ops, work.arguments, work.results, work.donated); });
+  for (Value argument : work.arguments)
+    fresh->arguments.push_back(recordOf(argument).slot);
+  fresh->lastUse = ++useCount;
+  known[key] = fresh;
+  return fresh;
 }
 
-void Recorder::run(const Cut &cut, Executable &executable) {
+void Recorder::execute(Run &run, Known &program) {
+  Executable &executable = *program.program->executable;
   std::vector<void *> arguments, results;
-  std::vector<std::shared_ptr<Buffer>> argumentBuffers, resultBuffers;
-  for (Value argument : cut.arguments) {
-    argumentBuffers.push_back(nodes.lookup(argument)->buffer);
-    arguments.push_back(argumentBuffers.back()->data);
-  }
-  for (auto [number, result] : llvm::enumerate(cut.results)) {
-    auto type = cast<RankedTensorType>(result.getType());
-    int64_t alias = executable.resultAlias[number];
+  std::vector<std::shared_ptr<Buffer>> resultBuffers;
+  for (uint32_t slot : program.arguments)
+    arguments.push_back(slots[slot]->buffer->data);
+  for (size_t i = 0; i < run.roots.size(); ++i) {
+    auto type = cast<RankedTensorType>(run.roots[i]->value.getType());
+    int64_t alias = executable.resultAlias[i];
     if (alias >= 0)
-      resultBuffers.push_back(argumentBuffers[alias]);
+      resultBuffers.push_back(slots[program.arguments[alias]]->buffer);
     else
       resultBuffers.push_back(std::make_shared<Buffer>(type.getNumElements() * byteWidth(type.getElementType())));
     results.push_back(resultBuffers.back()->data);
   }
+  auto start = std::chrono::steady_clock::now();
   RunFault fault = executable.run(arguments, results, {});
+  runNanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
+  kernelsLaunched += static_cast<int64_t>(executable.kernelNames.size());
   ++programsRun;
-  lastArena = executable.arenaUse({});
+  ArenaUse arena = executable.arenaUse({});
+  lastArenaBytes = arena.bytes;
+  lastArenaLiveBytes = arena.liveBytes;
   if (fault.happened)
-    throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
-                std::to_string(fault.bound));
-  for (auto [result, buffer] : llvm::zip_equal(cut.results, resultBuffers))
-    nodes.lookup(result)->buffer = buffer;
-}
-
-// Erases what nobody will read again; values in memory lose their op, unless a backward may go through it.
-void Recorder::retire(const llvm::DenseSet<Operation *> &kept) {
-  std::vector<NodeRef> released; // memory goes after the ops that named it
-  SmallVector<Operation *> dead;
-  for (Operation &op : *pending->getBody())
-    if (!kept.contains(&op))
-      dead.push_back(&op);
-  for (Operation *op : llvm::reverse(dead)) {
-    for (Value result : op->getResults()) {
-      if (auto node = nodes.find(result); node != nodes.end()) {
-        node->second->value = {};
-        node->second->tapeFreed |= node->second->requiresGrad && !node->second->leaf;
-        nodes.erase(node);
-      }
-      tracked.erase(result);
-      overwritten.erase(result);
-      leafSlots.erase(result);
-    }
-    freed.erase(op);
-    if (auto owner = leafOwners.find(op); owner != leafOwners.end()) {
-      released.push_back(std::move(owner->second));
-      leafOwners.erase(owner);
-    }
-    op->erase();
+    fail(run, fault);
+  for (size_t i = 0; i < run.roots.size(); ++i) {
+    run.roots[i]->buffer = resultBuffers[i];
+    if (run.holders[i])
+      run.holders[i]->buffer = resultBuffers[i];
   }
 }
 
-void Recorder::flush() {
+// An index was out of range. The program is undone from the op that reads it on, as if the error had been thrown there: what was
+// recorded before stays pending, storages have their contents from before, values recorded later have none.
+void Recorder::fail(const Run &run, const RunFault &fault) {
+  // The first op that reads indices into a dimension of that size: its gradient reads the same ones.
+  Recorded *first = nullptr;
+  for (Operation *op : cut(run).ops) {
+    bool readsIndices = llvm::any_of(op->getOperandTypes(), [](Type type) { return getElementTypeOrSelf(type).isInteger(64); });
+    bool hasBound = llvm::any_of(op->getOperandTypes(), [&](Type type) {
+      return llvm::is_contained(cast<RankedTensorType>(type).getShape(), fault.bound);
+    });
+    Recorded &record = recordOf(op->getResult(0));
+    if (readsIndices && hasBound && op->getNumOperands() > 1 && (!first || record.number < first->number))
+      first = &record;
+  }
+  if (!first)
+    first = list.front();
+  uint64_t from = first->number;
+  std::optional<FileLineColLoc> place;
+  if (auto line = dyn_cast<FileLineColLoc>(first->value.getLoc()))
+    place = line;
+  for (const Write &write : llvm::reverse(writes)) {
+    std::shared_ptr<Storage> storage = write.storage.lock();
+    if (write.number <= from || !storage)
+      continue;
+    write.before->overwritten = false;
+    storage->base = nodeOf(write.before->value);
+    storage->base->leaf = write.before->gradSlot;
+    ++storage->version;
+  }
+  llvm::erase_if(writes, [&](const Write &write) { return write.number > from; });
+  for (Recorded *record : list)
+    if (record->gradSlot) {
+      Tensor gradient = record->gradSlot->get();
+      if (!gradient.defined())
+        continue;
+      const NodeRef &node = gradient.impl->storage->base;
+      if (node->recorder == this && node->record && node->record->number >= from && !node->buffer)
+        record->gradSlot->set(Tensor());
+    }
+  SmallVector<Recorded *> dead;
+  if (eraseAllowed)
+    for (Recorded *record : list)
+      if (record->number >= from && !record->isLeaf)
+        dead.push_back(record);
+  // A leaf that was made later may serve an op that stays: it stays too.
+  erase(dead);
+  std::string text =
+      "index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " + std::to_string(fault.bound);
+  if (!place)
+    throw Error(text);
+  throw Error(text, place->getFilename().getValue().str(), place->getLine(), place->getColumn());
+}
+
+// Erases ops, given in the order of recording; nothing that stays may use them.
+void Recorder::erase(ArrayRef<Recorded *> dead) {
+  std::vector<NodeRef> released; // memory goes after the ops that named it
+  std::vector<std::shared_ptr<GradSlot>> gradSlots;
+  std::vector<std::shared_ptr<Buffer>> buffers;
+  for (Recorded *record : llvm::reverse(dead)) {
+    if (NodeRef node = record->holder.lock()) {
+      if (node->record == record) {
+        node->record = nullptr;
+        node->tapeFreed |= node->requiresGrad && !node->leaf;
+      }
+      released.push_back(std::move(node));
+    }
+    Value value = record->value;
+    if (record->owner) {
+      leaves.erase(record->owner.get());
+      released.push_back(std::move(record->owner));
+    }
+    gradSlots.push_back(std::move(record->gradSlot));
+    buffers.push_back(std::move(record->buffer));
+    records.erase(value);
+    *record = Recorded();
+    unused.push_back(record);
+    if (cast<OpResult>(value).getResultNumber() == 0)
+      value.getDefiningOp()->erase();
+  }
+  llvm::erase_if(list, [](Recorded *record) { return !record->value; });
+}
+
+// Erases what nobody will read again; values in memory lose their op, unless a backward may go through it.
+void Recorder::retire() {
+  SmallVector<Recorded *> dead;
+  for (Recorded *record : list) {
+    if (!record->kept)
+      dead.push_back(record);
+    record->kept = false;
+  }
+  erase(dead);
+  writes.clear();
+  numbers.clear();
+}
+
+void Recorder::flush() { flush(/*erase=*/true); }
+
+void Recorder::flush(bool mayErase) {
   if (flushing)
     return;
   if (tracing)
     throw Error("trace_training: a value was looked at while the step was recorded; a step that trains cannot branch on values");
   flushing = true;
-  stepEnded = false;
-  opsSinceFlush = 0;
+  eraseAllowed = mayErase;
   struct Done {
-    bool &flag;
-    ~Done() { flag = false; }
-  } done{flushing};
-  llvm::DenseSet<Operation *> kept = opsKeptForBackward();
-  Cut work = cut(kept);
-  if (!work.results.empty())
-    run(work, *lookUp(work));
-  retire(kept);
+    Recorder &recorder;
+    ~Done() {
+      recorder.flushing = false;
+      for (Recorded *record : recorder.list)
+        record->kept = false;
+    }
+  } done{*this};
+  if (mayErase)
+    stepEnded = false;
+  Run run;
+  for (Recorded *record : list) {
+    if (isPending(*record))
+      if (NodeRef holder = record->holder.lock()) {
+        run.roots.push_back(record);
+        run.holders.push_back(std::move(holder));
+      }
+    run.hasTape |= record->tracked && !record->isLeaf && !record->freed && !record->gradSlot && !record->holder.expired();
+  }
+  if (run.hasTape)
+    markKept();
+  if (run.hasTape && !run.roots.empty())
+    addMissed(run);
+  if (!run.roots.empty())
+    execute(run, *lookUp(run));
+  ++epoch;
+  slots.clear();
+  if (mayErase)
+    retire();
+}
+
+Counters Recorder::counters() {
+  Counters counters;
+  counters.programsCompiled = ProgramCache::get().compiled();
+  counters.programsRun = programsRun;
+  counters.kernelsCompiled = compileCounters().kernelsCompiled;
+  counters.pendingOps = static_cast<int64_t>(get().pendingOps());
+  counters.liveBytes = ember_rt_live_bytes();
+  counters.arenaBytes = lastArenaBytes;
+  counters.arenaLiveBytes = lastArenaLiveBytes;
+  counters.peakBytes = ember_rt_peak_bytes();
+  counters.kernelsLaunched = kernelsLaunched;
+  counters.opsRecorded = opsRecordedSoFar();
+  counters.runNanoseconds = runNanoseconds;
+  return counters;
 }
 
 Recorder::Captured Recorder::capture(ArrayRef<NodeRef> inputs, ArrayRef<NodeRef> outputs) {
@@ -262,7 +425,7 @@ Recorder::Captured Recorder::capture(ArrayRef<NodeRef> inputs, ArrayRef<NodeRef>
       continue;
     if (isa<LeafOp>(op)) {
       arguments.push_back(value);
-      captured.arguments.push_back(leafOwners.lookup(op));
+      captured.arguments.push_back(recordOf(value).owner);
       continue;
     }
     work.push_back({value, true});

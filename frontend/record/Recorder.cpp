@@ -1,11 +1,14 @@
-#include "record/Recorder.h"
+#include "record/Storage.h"
 
 #include "ember/scope.h"
 #include "ember/threads.h"
 #include "ir/interfaces/Interfaces.h"
 #include "ir/ops/Constant.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <bit>
 #include <cassert>
+#include <cstdlib>
+#include <string_view>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -44,12 +47,18 @@ static std::string placed(const std::string &message) {
 }
 
 Error::Error(const std::string &message) : std::runtime_error(placed(message)), text(message) {}
+Error::Error(const std::string &message, const std::string &file, unsigned line, unsigned column)
+    : std::runtime_error(file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": error: " + message),
+      text(message) {}
 
 NoGradGuard::NoGradGuard() : previous(record::gradMode()) { record::gradMode() = false; }
 NoGradGuard::~NoGradGuard() { record::gradMode() = previous; }
 bool is_grad_enabled() { return record::gradMode(); }
 
 namespace record {
+
+static std::atomic<int64_t> opsRecorded;
+int64_t opsRecordedSoFar() { return opsRecorded; }
 
 bool &gradMode() {
   static thread_local bool enabled = true;
@@ -70,12 +79,25 @@ Buffer::~Buffer() {
     ember_rt_free(data);
 }
 
-Node::~Node() {
-  if (value)
-    Recorder::get().forget(this);
+Tensor GradSlot::get() const {
+  std::lock_guard lock(mutex);
+  return gradient;
+}
+void GradSlot::set(const Tensor &fresh) {
+  Tensor old; // released without the lock: its end may reach this slot again
+  std::lock_guard lock(mutex);
+  old = std::move(gradient);
+  gradient = fresh;
+}
+bool GradSlot::replace(const Tensor &expected, const Tensor &fresh) {
+  std::lock_guard lock(mutex);
+  if (gradient.impl != expected.impl)
+    return false;
+  gradient = fresh;
+  return true;
 }
 
-// ---- the recorder
+// ---- the recorder of a thread
 
 // Every op that is created passes here, also those that gradient rules build.
 class Recorder::Listener : public OpBuilder::Listener {
@@ -87,49 +109,83 @@ private:
   Recorder &recorder;
 };
 
+// Recorders whose thread has ended. They are never destroyed: what they recorded may be held elsewhere.
+namespace {
+struct Idle {
+  std::mutex mutex;
+  std::vector<Recorder *> recorders;
+};
+Idle &idle() {
+  static auto *instance = new Idle;
+  return *instance;
+}
+} // namespace
+
+struct Release {
+  Recorder *recorder = nullptr;
+  ~Release() {
+    if (!recorder)
+      return;
+    std::lock_guard lock(idle().mutex);
+    idle().recorders.push_back(recorder);
+  }
+  // One that holds nothing any more, or a new one.
+  static Recorder *adopt() {
+    std::lock_guard lock(idle().mutex);
+    for (Recorder *&candidate : idle().recorders) {
+      std::lock_guard own(candidate->mutex);
+      if (llvm::any_of(candidate->list, [](Recorded *record) { return !record->isLeaf && !record->holder.expired(); }))
+        continue;
+      candidate->flush(); // nothing to run: erases what nobody holds
+      candidate->stepEnded = false;
+      Recorder *found = candidate;
+      std::swap(candidate, idle().recorders.back());
+      idle().recorders.pop_back();
+      return found;
+    }
+    return new Recorder;
+  }
+};
+
 Recorder &Recorder::get() {
-  static auto *recorder = new Recorder; // never destroyed: tensors may outlive statics
-  return *recorder;
+  static thread_local Release own;
+  if (!own.recorder)
+    own.recorder = Release::adopt();
+  return *own.recorder;
 }
 
-Recorder::Recorder()
-    : mlirContext(MLIRContext::Threading::DISABLED), listener(std::make_unique<Listener>(*this)), opBuilder(&mlirContext) {
-  loadDialects(mlirContext);
-  pending = ModuleOp::create(UnknownLoc::get(&mlirContext));
+// Threading is off in the way that leaves the uniquers' locks on: recorders share types and attributes.
+static MLIRContext &sharedContext() {
+  static auto *context = [] {
+    auto *made = new MLIRContext(MLIRContext::Threading::DISABLED);
+    loadDialects(*made);
+    return made;
+  }();
+  return *context;
+}
+
+Recorder::Recorder() : listener(std::make_unique<Listener>(*this)), opBuilder(&sharedContext()) {
+  pending = ModuleOp::create(UnknownLoc::get(&context()));
   opBuilder = OpBuilder(pending->getBodyRegion(), listener.get());
   opBuilder.setInsertionPointToEnd(pending->getBody());
+  Type types[] = {opBuilder.getF64Type(),       opBuilder.getF32Type(), opBuilder.getBF16Type(),
+                  opBuilder.getF16Type(),       opBuilder.getI64Type(), opBuilder.getI32Type(),
+                  opBuilder.getIntegerType(16), opBuilder.getI8Type(),  opBuilder.getIntegerType(8, /*isSigned=*/false),
+                  opBuilder.getI1Type()};
+  llvm::copy(types, elementTypes);
 }
 
 Location Recorder::location() {
   if (!currentSite)
-    return UnknownLoc::get(&mlirContext);
-  return FileLineColLoc::get(&mlirContext, currentSite->file_name(), currentSite->line(), currentSite->column());
-}
-
-Type Recorder::elementType(ScalarType dtype) {
-  switch (dtype) {
-  case kFloat64:
-    return opBuilder.getF64Type();
-  case kFloat32:
-    return opBuilder.getF32Type();
-  case kBFloat16:
-    return opBuilder.getBF16Type();
-  case kFloat16:
-    return opBuilder.getF16Type();
-  case kInt64:
-    return opBuilder.getI64Type();
-  case kInt32:
-    return opBuilder.getI32Type();
-  case kInt16:
-    return opBuilder.getIntegerType(16);
-  case kInt8:
-    return opBuilder.getI8Type();
-  case kUInt8:
-    return opBuilder.getIntegerType(8, /*isSigned=*/false);
-  case kBool:
-    return opBuilder.getI1Type();
-  }
-  llvm_unreachable("every dtype has its type");
+    return opBuilder.getUnknownLoc();
+  // The file's name by its address: it is a literal of the caller's.
+  std::pair<const char *, uint64_t> key{currentSite->file_name(),
+                                        static_cast<uint64_t>(currentSite->line()) << 32 | currentSite->column()};
+  auto found = locations.find(key);
+  if (found == locations.end())
+    found =
+        locations.try_emplace(key, FileLineColLoc::get(&context(), key.first, currentSite->line(), currentSite->column())).first;
+  return found->second;
 }
 
 ScalarType Recorder::dtypeOf(Type element) {
@@ -155,22 +211,91 @@ ScalarType Recorder::dtypeOf(Type element) {
   }
 }
 
-void Recorder::beforeEmit() {
-  constexpr int64_t mostPending = 20000;
-  if (!tracing && (stepEnded || opsSinceFlush > mostPending))
+void Recorder::enter() {
+  static const bool atOnce = std::getenv("EMBER_SYNC") && std::string_view(std::getenv("EMBER_SYNC")) == "1";
+  constexpr size_t mostPending = 20000;
+  if (!tracing && mutex.isOutermost() && (stepEnded || atOnce || list.size() > mostPending))
     flush();
 }
 
-// Whether a result requires a gradient follows from its operands, at the time it is made.
+// ---- records
+
+Recorded *Recorder::newRecord(Value value) {
+  Recorded *record;
+  if (unused.empty()) {
+    record = &pool.emplace_back();
+  } else {
+    record = unused.back();
+    unused.pop_back();
+  }
+  record->value = value;
+  record->number = nextNumber++;
+  list.push_back(record);
+  records[value] = record;
+  return record;
+}
+
+// Whether a result requires a gradient follows from its operands, at the time it is made; so does its hash.
 void Recorder::noteOp(Operation *op) {
-  ++opsSinceFlush;
-  if (!gradMode() || !isa<DifferentiableOp>(op))
-    return;
-  if (llvm::none_of(op->getOperands(), [&](Value operand) { return tracked.contains(operand); }))
-    return;
-  for (Value result : op->getResults())
-    if (isa<FloatType>(getElementTypeOrSelf(result.getType())))
-      tracked.insert(result);
+  ++opsRecorded;
+  bool isLeaf = op->getNumOperands() == 0 && isa<LeafOp>(op);
+  bool tracked = false;
+  if (gradMode() && isa<DifferentiableOp>(op))
+    tracked = llvm::any_of(op->getOperands(), [&](Value operand) { return recordOf(operand).tracked; });
+  for (Value result : op->getResults()) {
+    Recorded *record = newRecord(result);
+    record->isLeaf = isLeaf;
+    record->tracked = tracked && isa<FloatType>(cast<RankedTensorType>(result.getType()).getElementType());
+    if (!isLeaf)
+      hash(*record);
+  }
+}
+
+void Recorder::takeSlot(Recorded &record) {
+  record.slot = slots.size();
+  slots.push_back(&record);
+  record.hash = Hash128();
+  record.hash.add(record.value.getType().getAsOpaquePointer(), record.slot);
+  record.epoch = epoch;
+}
+
+// Attributes and types are unique in the context, so their addresses stand for them. Not the place, nor the order of recording.
+void Recorder::hash(Recorded &record) {
+  Operation *op = record.value.getDefiningOp();
+  Hash128 hash;
+  hash.add(op->getName().getAsOpaquePointer(), cast<OpResult>(record.value).getResultNumber());
+  hash.add(record.value.getType().getAsOpaquePointer(), op->getNumOperands());
+  if (int size = op->getPropertiesStorageSize())
+    hash.addBytes(op->getPropertiesStorage().as<const char *>(), size);
+  for (Value operand : op->getOperands())
+    hash.add(hashOf(recordOf(operand)));
+  record.hash = hash;
+  record.epoch = epoch;
+}
+
+// Ops that were kept over a flush are hashed anew, without recursion: chains may be long.
+const Hash128 &Recorder::hashOf(Recorded &top) {
+  if (top.epoch == epoch)
+    return top.hash;
+  SmallVector<Recorded *> work{&top};
+  while (!work.empty()) {
+    Recorded *record = work.back();
+    if (record->epoch == epoch) {
+      work.pop_back();
+      continue;
+    }
+    if (!isPending(*record)) {
+      takeSlot(*record);
+      continue;
+    }
+    size_t before = work.size();
+    for (Value operand : record->value.getDefiningOp()->getOperands())
+      if (Recorded &own = recordOf(operand); own.epoch != epoch)
+        work.push_back(&own);
+    if (work.size() == before)
+      hash(*record);
+  }
+  return top.hash;
 }
 
 NodeRef Recorder::memoryNode(RankedTensorType type, std::shared_ptr<Buffer> buffer) {
@@ -180,67 +305,120 @@ NodeRef Recorder::memoryNode(RankedTensorType type, std::shared_ptr<Buffer> buff
   return node;
 }
 
+static Error lost() { return Error("this tensor has no value: the program that was to compute it failed"); }
+
 Value Recorder::leafValue(const NodeRef &node) {
-  auto leaf = LeafOp::create(opBuilder, location(), node->type);
-  leafOwners[leaf] = node;
-  node->value = leaf;
-  nodes[node->value] = node.get();
-  if (node->leaf)
-    leafSlots[node->value] = node->leaf;
-  if (node->leaf && node->requiresGrad)
-    tracked.insert(node->value);
-  return node->value;
+  auto known = leaves.find(node.get());
+  if (known != leaves.end())
+    return known->second->value;
+  std::shared_ptr<Buffer> buffer = node->buffer;
+  if (node->recorder && node->recorder != this) {
+    if (node->requiresGrad && !node->leaf)
+      throw Error("a tensor that requires a gradient was recorded on another thread: use it there, or detach() it there");
+    buffer = elsewhere(node, true);
+  }
+  if (!buffer)
+    throw lost();
+  Value value = LeafOp::create(opBuilder, opBuilder.getUnknownLoc(), node->type);
+  Recorded &record = recordOf(value);
+  record.owner = node;
+  record.buffer = std::move(buffer);
+  record.gradSlot = node->leaf;
+  record.tracked = node->leaf && node->requiresGrad;
+  record.holder = node;
+  leaves[node.get()] = &record;
+  return value;
 }
 
 Value Recorder::valueOf(const NodeRef &node) {
-  beforeEmit();
-  return node->value ? node->value : leafValue(node);
+  if (node->recorder == this && node->record)
+    return node->record->value;
+  return leafValue(node);
 }
 
 NodeRef Recorder::nodeOf(Value value) {
+  Recorded &record = recordOf(value);
+  if (NodeRef held = record.isLeaf ? record.owner : record.holder.lock())
+    return held;
   auto node = std::make_shared<Node>();
   node->type = cast<RankedTensorType>(value.getType());
-  node->value = value;
-  node->requiresGrad = tracked.contains(value);
-  assert(!nodes.count(value) && "a value has one node");
-  nodes[value] = node.get();
+  node->buffer = record.buffer;
+  node->recorder = this;
+  node->record = &record;
+  node->requiresGrad = record.tracked;
+  record.holder = node;
   return node;
-}
-
-void Recorder::forget(Node *node) {
-  std::lock_guard lock(mutex);
-  auto found = nodes.find(node->value);
-  if (found != nodes.end() && found->second == node)
-    nodes.erase(found);
 }
 
 void Recorder::makeLeaf(const NodeRef &node, std::shared_ptr<GradSlot> slot) {
   node->leaf = std::move(slot);
   node->requiresGrad = true;
-  if (node->value) {
-    leafSlots[node->value] = node->leaf;
-    tracked.insert(node->value);
+  if (node->recorder == this && node->record) {
+    node->record->gradSlot = node->leaf;
+    node->record->tracked = true;
   }
 }
 
-std::shared_ptr<Buffer> Recorder::materialize(const NodeRef &node) {
-  if (!node->buffer)
-    flush();
-  assert(node->buffer && "a flush computes every value that has a handle");
+Value Recorder::constant(double value, ScalarType dtype) {
+  Attribute &attribute = constants[{std::bit_cast<uint64_t>(value), static_cast<uint64_t>(dtype)}];
+  if (!attribute) {
+    Type element = elementType(dtype);
+    TypedAttr number;
+    if (isa<FloatType>(element))
+      number = opBuilder.getFloatAttr(element, value);
+    else
+      number = IntegerAttr::get(element, APInt(element.getIntOrFloatBitWidth(), static_cast<int64_t>(value), true, true));
+    attribute = DenseElementsAttr::get(RankedTensorType::get({}, element), Attribute(number));
+  }
+  return emit<ConstantOp>(cast<ElementsAttr>(attribute));
+}
+
+Value Recorder::number(double value, ScalarType dtype) {
+  Recorded *&record = numbers[{std::bit_cast<uint64_t>(value), static_cast<uint64_t>(dtype)}];
+  if (!record)
+    record = &recordOf(leafValue(full({}, value, dtype).impl->storage->base));
+  return record->value;
+}
+
+void Recorder::noteWrite(const std::shared_ptr<Storage> &storage, Value before) {
+  Recorded &record = recordOf(before);
+  record.overwritten = true;
+  writes.push_back({storage, &record, nextNumber});
+}
+
+// ---- memory of nodes
+
+// Another thread's value. Its recorder is locked only while ours is not: two threads may want each other's. Ours may be flushed
+// meanwhile, but nothing of it is erased.
+std::shared_ptr<Buffer> Recorder::elsewhere(const NodeRef &node, bool compute) {
+  struct Unlocked {
+    std::mutex &own;
+    explicit Unlocked(std::mutex &own) : own(own) { own.unlock(); }
+    ~Unlocked() { own.lock(); }
+  } unlocked(mutex.mutex);
+  std::lock_guard lock(node->recorder->mutex.mutex);
+  if (!node->buffer && compute)
+    node->recorder->flush(/*erase=*/false);
   return node->buffer;
 }
 
-size_t Recorder::pendingOps() { return pending->getBody()->getOperations().size(); }
+std::shared_ptr<Buffer> Recorder::computed(const NodeRef &node) {
+  return node->recorder && node->recorder != this ? elsewhere(node, false) : node->buffer;
+}
 
-Counters Recorder::counters() {
-  return {programsCompiled,
-          programsRun,
-          compileCounters().kernelsCompiled,
-          static_cast<int64_t>(pendingOps()),
-          ember_rt_live_bytes(),
-          lastArena.bytes,
-          lastArena.liveBytes,
-          ember_rt_peak_bytes()};
+std::shared_ptr<Buffer> Recorder::materialize(const NodeRef &node) {
+  std::shared_ptr<Buffer> buffer = computed(node);
+  if (buffer)
+    return buffer;
+  if (node->recorder != this) {
+    buffer = elsewhere(node, true);
+  } else if (node->record) {
+    flush();
+    buffer = node->buffer;
+  }
+  if (!buffer)
+    throw lost();
+  return buffer;
 }
 
 } // namespace record
@@ -265,10 +443,6 @@ void set_num_threads(int count) {
 }
 int get_num_threads() { return static_cast<int>(ember_rt_pool_size(processPool())); }
 
-Counters counters() {
-  auto &recorder = record::Recorder::get();
-  std::lock_guard lock(recorder.mutex);
-  return recorder.counters();
-}
+Counters counters() { return record::Recorder::counters(); }
 
 } // namespace ember

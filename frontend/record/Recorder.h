@@ -1,83 +1,99 @@
-// Records tensor operations straight into the ember dialect, and cuts what is pending into programs.
+// Records tensor operations straight into the ember dialect, and cuts what is pending into programs. One recorder a thread.
 #pragma once
 
-#include "codegen/Compiler.h"
-#include "ember/tensor.h"
 #include "ir/EmberDialect.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "record/Hash128.h"
+#include "record/Node.h"
+#include "record/ProgramCache.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/DenseSet.h"
+#include <atomic>
+#include <deque>
 #include <map>
-#include <memory>
-#include <mutex>
-#include <unordered_map>
+#include <optional>
 
 namespace ember::record {
 
-/// Row-major memory of one tensor.
-struct Buffer {
-  explicit Buffer(size_t bytes);
-  /// Memory that lives as long as `owner`: a mapped file.
-  Buffer(void *data, size_t bytes, std::shared_ptr<const void> owner) : data(data), bytes(bytes), owner(std::move(owner)) {}
-  ~Buffer();
-  Buffer(const Buffer &) = delete;
-  void *data;
-  size_t bytes;
+struct Storage;
+
+/// One result of a recorded op, for as long as the op stands in its recorder.
+struct Recorded {
+  mlir::Value value;
+  Hash128 hash;                       // of what computes it, or of its slot
+  uint64_t number = 0;                // in the order of recording; unique
+  uint32_t epoch = 0;                 // in which `hash` holds
+  uint32_t slot = 0;                  // among the memory that this epoch's programs read
+  bool isLeaf = false;                // memory: an op without operands
+  bool tracked = false;               // requires a gradient
+  bool overwritten = false;           // was the contents of a storage that has been written since
+  bool freed = false;                 // a backward has gone through its op
+  bool kept = false;                  // scratch of a flush: a later backward may go through its op
+  std::weak_ptr<Node> holder;         // what handles hold
+  NodeRef owner;                      // of a leaf: keeps its memory
+  std::shared_ptr<Buffer> buffer;     // of a leaf, and of what was computed while its op is kept
+  std::shared_ptr<GradSlot> gradSlot; // set: autograd stops here and accumulates
+  std::shared_ptr<bool> wasMissed;    // of a kept value: set when a backward computes it once more
+};
+
+/// A thread's own lock, which others take only to compute what is pending. The owner may nest.
+class RecorderMutex {
+public:
+  void lock() {
+    if (depth++ == 0)
+      mutex.lock();
+  }
+  void unlock() {
+    if (--depth == 0)
+      mutex.unlock();
+  }
+  bool isOutermost() const { return depth == 1; }
+  std::mutex mutex;
 
 private:
-  std::shared_ptr<const void> owner; // null: the memory is the buffer's own
+  int depth = 0; // the owner's alone
 };
-
-/// Where the gradient of a leaf is gathered.
-struct GradSlot {
-  Tensor gradient;
-};
-
-/// A value that something holds: in memory, or the result of a pending op, or both.
-struct Node {
-  mlir::RankedTensorType type;
-  mlir::Value value;              // null: no op stands for it now
-  std::shared_ptr<Buffer> buffer; // null: not computed yet
-  std::shared_ptr<GradSlot> leaf; // set: autograd stops here and accumulates
-  bool requiresGrad = false;
-  bool tapeFreed = false; // a backward has gone through it
-  std::string function;   // PyTorch's name of what made it, for printing
-  ~Node();
-};
-using NodeRef = std::shared_ptr<Node>;
 
 /// What is gathered while a step is recorded for an artifact. Nothing runs meanwhile.
 struct Tracing {
   std::map<std::pair<std::string, ScalarType>, Tensor> scalars; // by formula: hyper-parameters as the program reads them
 };
 
-/// One recorder for the process; every entry from outside takes its lock.
+/// A block of pending ops with the def-use chains as tape. Recorders share the context, memory and compiled programs; never an
+/// op or a value that is pending. Each belongs to one thread at a time; another thread may flush it, and then erases nothing.
 class Recorder {
 public:
+  /// This thread's.
   static Recorder &get();
-  std::recursive_mutex mutex;
+  RecorderMutex mutex;
 
-  mlir::MLIRContext &context() { return mlirContext; }
+  mlir::MLIRContext &context() { return *opBuilder.getContext(); }
   mlir::OpBuilder &builder() { return opBuilder; }
   mlir::Location location(); // of the user's line
-  mlir::Type elementType(ScalarType dtype);
+  mlir::Type elementType(ScalarType dtype) const { return elementTypes[static_cast<int>(dtype)]; }
   static ScalarType dtypeOf(mlir::Type element);
+
+  /// An entry from outside begins: runs the step that has ended, or what has become too much. No value is in flight now.
+  void enter();
 
   /// The value of a node for use as an operand; memory becomes a leaf op.
   mlir::Value valueOf(const NodeRef &node);
   /// The node of a value, made when there is none.
   NodeRef nodeOf(mlir::Value value);
   NodeRef memoryNode(mlir::RankedTensorType type, std::shared_ptr<Buffer> buffer);
+  /// A number that is an argument of the program: one leaf for each value of a dtype.
+  mlir::Value number(double value, ScalarType dtype);
+  /// A number that is part of the program.
+  mlir::Value constant(double value, ScalarType dtype);
 
   /// Creates an op at the end of the block. Shapes have been checked, with the user's words, before.
   template <typename Op, typename... Args> mlir::Value emit(Args &&...args) {
-    beforeEmit();
-    auto op = Op::create(opBuilder, location(), std::forward<Args>(args)...);
-    return op->getResult(0);
+    return Op::create(opBuilder, location(), std::forward<Args>(args)...)->getResult(0);
   }
-  bool requiresGrad(mlir::Value value) const { return tracked.contains(value); }
-  /// A write replaced this value as a storage's contents: gradients that read it refuse to.
-  void markOverwritten(mlir::Value value) { overwritten.insert(value); }
+  bool requiresGrad(mlir::Value value) const { return recordOf(value).tracked; }
+  Recorded &recordOf(mlir::Value value) const { return *records.find(value)->second; }
+  /// A write replaces this value as a storage's contents: gradients that read it refuse to, and an error undoes the write.
+  void noteWrite(const std::shared_ptr<Storage> &storage, mlir::Value before);
   void makeLeaf(const NodeRef &node, std::shared_ptr<GradSlot> slot);
 
   /// Set: flushing is refused, and optimizers write formulas.
@@ -86,6 +102,8 @@ public:
   void flush();
   /// The node's memory, computed now if it must be.
   std::shared_ptr<Buffer> materialize(const NodeRef &node);
+  /// The node's memory if it has been computed.
+  std::shared_ptr<Buffer> computed(const NodeRef &node);
   void endStep() { stepEnded = !tracing; }
 
   std::vector<NodeRef> gradients(llvm::ArrayRef<NodeRef> outputs, llvm::ArrayRef<NodeRef> cotangents,
@@ -100,45 +118,73 @@ public:
   };
   Captured capture(llvm::ArrayRef<NodeRef> inputs, llvm::ArrayRef<NodeRef> outputs);
 
-  Counters counters();
-  size_t pendingOps();
+  /// Of the process.
+  static Counters counters();
+  size_t pendingOps() const { return list.size(); }
 
 private:
-  friend struct Node;
-  struct Program;
   struct Cut;
+  struct Run;
+  struct Known;
   class Listener;
+  friend struct Release;
 
   Recorder();
-  void beforeEmit();
   void noteOp(mlir::Operation *op);
-  void forget(Node *node);
+  Recorded *newRecord(mlir::Value value);
   mlir::Value leafValue(const NodeRef &node);
+  const Hash128 &hashOf(Recorded &record);
+  void hash(Recorded &record);
+  void takeSlot(Recorded &record);
+  bool isPending(const Recorded &record) const { return !record.isLeaf && !record.buffer; }
+  std::shared_ptr<Buffer> elsewhere(const NodeRef &node, bool compute);
 
-  llvm::DenseSet<mlir::Operation *> opsKeptForBackward();
-  Cut cut(const llvm::DenseSet<mlir::Operation *> &kept);
-  std::shared_ptr<Executable> lookUp(const Cut &cut);
-  void run(const Cut &cut, Executable &executable);
-  void retire(const llvm::DenseSet<mlir::Operation *> &kept);
+  llvm::SmallVector<mlir::Value> gradientValues(llvm::ArrayRef<mlir::Value> outputs, llvm::ArrayRef<mlir::Value> cotangents,
+                                                llvm::ArrayRef<mlir::Value> inputs, bool retainGraph, bool createGraph);
+
+  void flush(bool erase);
+  void markKept();
+  void addMissed(Run &run);
+  Hash128 keyOf(Run &run, bool donate);
+  std::shared_ptr<Known> lookUp(Run &run);
+  Cut cut(const Run &run);
+  void execute(Run &run, Known &known);
+  [[noreturn]] void fail(const Run &run, const RunFault &fault);
+  void retire();
+  void erase(llvm::ArrayRef<Recorded *> dead);
   mlir::OwningOpRef<mlir::ModuleOp> outline(llvm::ArrayRef<mlir::Operation *> ops, llvm::ArrayRef<mlir::Value> arguments,
                                             llvm::ArrayRef<mlir::Value> results, llvm::ArrayRef<bool> donated);
 
-  mlir::MLIRContext mlirContext;
   mlir::OwningOpRef<mlir::ModuleOp> pending; // its body is the block that is recorded into
   std::unique_ptr<Listener> listener;
   mlir::OpBuilder opBuilder;
-  llvm::DenseMap<mlir::Value, Node *> nodes;
-  llvm::DenseMap<mlir::Operation *, NodeRef> leafOwners; // a leaf op keeps its memory
-  llvm::DenseMap<mlir::Value, std::shared_ptr<GradSlot>> leafSlots;
-  llvm::DenseSet<mlir::Value> tracked;     // values that require a gradient
-  llvm::DenseSet<mlir::Value> overwritten; // contents of storages, before a write
-  llvm::DenseSet<mlir::Operation *> freed; // a backward has gone through them
-  std::unordered_map<std::string, std::shared_ptr<Program>> programs;
-  bool stepEnded = false, flushing = false;
-  ArenaUse lastArena;
-  int64_t opsSinceFlush = 0, programsCompiled = 0, programsRun = 0;
+  mlir::Type elementTypes[10];
+  llvm::DenseMap<std::pair<const char *, uint64_t>, mlir::Location> locations;
+  llvm::DenseMap<std::pair<uint64_t, uint64_t>, mlir::Attribute> constants;
+
+  std::deque<Recorded> pool;
+  std::vector<Recorded *> unused;
+  std::vector<Recorded *> list;                                      // in the order of recording
+  llvm::DenseMap<mlir::Value, Recorded *> records;                   // of the list
+  llvm::DenseMap<Node *, Recorded *> leaves;                         // memory that has a leaf op
+  llvm::DenseMap<std::pair<uint64_t, uint64_t>, Recorded *> numbers; // leaves of this epoch
+  std::vector<Recorded *> slots;                                     // memory that this epoch's ops read, in order of first touch
+  /// What a run-time error undoes: the contents before each write.
+  struct Write {
+    std::weak_ptr<Storage> storage;
+    Recorded *before;
+    uint64_t number; // the first op that is recorded after
+  };
+  std::vector<Write> writes;
+  std::unordered_map<Hash128, std::shared_ptr<Known>> known; // first level of the program cache
+  std::unordered_map<Hash128, std::shared_ptr<bool>> missed; // by key: whether a backward missed values of the flush
+  uint32_t epoch = 1;
+  uint64_t nextNumber = 0, useCount = 0;
+  bool stepEnded = false, flushing = false, eraseAllowed = true;
 };
 
+/// Ops recorded so far, by all threads.
+int64_t opsRecordedSoFar();
 /// The grad mode of this thread.
 bool &gradMode();
 /// The place of the outermost call into ember on this thread; null outside of calls.

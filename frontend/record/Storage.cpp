@@ -31,11 +31,15 @@ Tensor viewOf(const Tensor &tensor, ViewStep step) {
   return Tensor(std::move(impl));
 }
 
-static SmallVector<Value> indexConstants(Recorder &recorder, ArrayRef<int64_t> numbers) {
+// Starts vary from run to run: each is an argument of its own, also where it is 0 or equals another. Dimensions that are taken
+// whole start at 0 in every run.
+static SmallVector<Value> startValues(Recorder &recorder, Type base, const ViewStep &step) {
   SmallVector<Value> values;
-  auto scalar = RankedTensorType::get({}, recorder.builder().getI64Type());
-  for (int64_t number : numbers)
-    values.push_back(recorder.emit<ConstantOp>(DenseElementsAttr::get(scalar, number)));
+  for (auto [dim, size] : llvm::enumerate(step.sizes)) {
+    bool isWhole = size == cast<RankedTensorType>(base).getDimSize(dim);
+    int64_t start = step.parameters[dim];
+    values.push_back(isWhole ? recorder.constant(0, kInt64) : read(full({}, static_cast<double>(start), kInt64)));
+  }
   return values;
 }
 
@@ -52,8 +56,7 @@ static Value applyStep(Recorder &recorder, Value value, const ViewStep &step) {
   case ViewStep::Kind::Slice: {
     size_t rank = step.sizes.size();
     ArrayRef<int64_t> parameters(step.parameters);
-    return recorder.emit<SliceOp>(type, value, indexConstants(recorder, parameters.take_front(rank)),
-                                  parameters.drop_front(rank));
+    return recorder.emit<SliceOp>(type, value, startValues(recorder, value.getType(), step), parameters.drop_front(rank));
   }
   case ViewStep::Kind::Detach:
     return recorder.emit<DetachOp>(value);
@@ -75,8 +78,7 @@ static Value writeBack(Recorder &recorder, Value base, Value changed, const View
   case ViewStep::Kind::Slice: {
     size_t rank = step.sizes.size();
     ArrayRef<int64_t> parameters(step.parameters);
-    return recorder.emit<UpdateSliceOp>(base, changed, indexConstants(recorder, parameters.take_front(rank)),
-                                        parameters.drop_front(rank));
+    return recorder.emit<UpdateSliceOp>(base, changed, startValues(recorder, base.getType(), step), parameters.drop_front(rank));
   }
   case ViewStep::Kind::Detach:
     return changed;
@@ -137,7 +139,7 @@ void write(const Tensor &tensor, Value value) {
     recorder.makeLeaf(fresh, old->leaf); // under no_grad: the parameter stays the leaf it was
   else if (old->leaf)
     fresh->leaf = old->leaf;
-  recorder.markOverwritten(bases[0]);
+  recorder.noteWrite(tensor.impl->storage, bases[0]);
   storage.base = fresh;
   ++storage.version;
 }

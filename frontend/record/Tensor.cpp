@@ -21,7 +21,8 @@ namespace ember {
 #define EMBER_ENTER(WHERE)                                                                                                       \
   CallSite callSite(WHERE);                                                                                                      \
   Recorder &recorder = Recorder::get();                                                                                          \
-  std::lock_guard lock(recorder.mutex)
+  std::lock_guard lock(recorder.mutex);                                                                                          \
+  recorder.enter()
 
 bool is_floating(ScalarType dtype) { return dtype <= kFloat16; }
 
@@ -177,8 +178,7 @@ bool Tensor::is_leaf() const { return !requires_grad() || (impl->chain.empty() &
 
 Tensor Tensor::grad() const {
   requireDefined(*this);
-  std::lock_guard lock(Recorder::get().mutex);
-  return impl->storage->base->leaf ? impl->storage->base->leaf->gradient : Tensor();
+  return impl->storage->base->leaf ? impl->storage->base->leaf->get() : Tensor();
 }
 void Tensor::set_grad(const Tensor &gradient) {
   requireDefined(*this);
@@ -189,7 +189,7 @@ void Tensor::set_grad(const Tensor &gradient) {
       return;
     base->leaf = std::make_shared<GradSlot>();
   }
-  base->leaf->gradient = gradient;
+  base->leaf->set(gradient);
 }
 
 void Tensor::backward(const Tensor &gradient, bool retain_graph, bool create_graph, Here where) const {

@@ -13,6 +13,8 @@ class Error : public std::runtime_error {
 public:
   /// At the place of the call into ember that is being carried out, if any.
   explicit Error(const std::string &message);
+  /// At another place: where the operation that failed was recorded.
+  Error(const std::string &message, const std::string &file, unsigned line, unsigned column);
   const std::string &message() const { return text; }
 
 private:

@@ -272,6 +272,8 @@ struct Counters {
   int64_t programsCompiled = 0, programsRun = 0, kernelsCompiled = 0, pendingOps = 0, liveBytes = 0;
   int64_t arenaBytes = 0, arenaLiveBytes = 0; ///< of the program that ran last: its arena, and what lives at once in it
   int64_t peakBytes = 0;                      ///< the most liveBytes that there were since the last reset_peak_bytes
+  int64_t kernelsLaunched = 0, opsRecorded = 0;
+  int64_t runNanoseconds = 0; // in programs, from their first kernel to their last
 };
 void reset_peak_bytes();
 Counters counters();

@@ -1,0 +1,40 @@
+// The compiled programs of the process, found by their content.
+#pragma once
+
+#include "codegen/Compiler.h"
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace ember::record {
+
+/// A compiled program; threads that want it while it is compiled wait for it alone.
+struct Program {
+  std::mutex mutex;
+  std::shared_ptr<Executable> executable;
+};
+
+/// Keeps the programs that were used last. A program that has fallen out lives on while a recorder still holds it.
+class ProgramCache {
+public:
+  static ProgramCache &get();
+  /// The program of this content; `outline` gives it as a module when it must be compiled. Compiling works on a copy in a context
+  /// of its own, and holds no lock that recording needs.
+  std::shared_ptr<Program> lookUp(const std::string &key, const std::function<mlir::OwningOpRef<mlir::ModuleOp>()> &outline);
+  int64_t compiled() const;
+
+private:
+  using Entry = std::pair<std::string, std::shared_ptr<Program>>;
+  mutable std::mutex mutex;
+  std::list<Entry> byUse; // the last used first
+  std::unordered_map<std::string, std::list<Entry>::iterator> byKey;
+  int64_t programsCompiled = 0;
+};
+
+/// Compiles in a context of its own, which is dropped afterwards, with all attributes that passes made.
+std::shared_ptr<Executable> compileApart(mlir::ModuleOp program, const CompileOptions &options);
+
+} // namespace ember::record

@@ -1,0 +1,237 @@
+// What recording promises, by counters: which programs are compiled, what is launched, what memory stays, what an error leaves.
+#include <ember/ember.h>
+
+#include <cmath>
+#include <cstdio>
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <numeric>
+#include <thread>
+#include <unistd.h>
+
+namespace nn = ember::nn;
+using ember::Tensor;
+
+namespace {
+
+int64_t compiledSince(const ember::Counters &before) { return ember::counters().programsCompiled - before.programsCompiled; }
+
+int64_t residentBytes() {
+  malloc_trim(0);
+  long all = 0, resident = 0;
+  FILE *file = std::fopen("/proc/self/statm", "r");
+  if (std::fscanf(file, "%ld %ld", &all, &resident) != 2)
+    resident = 0;
+  std::fclose(file);
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+// The guide's training loop.
+struct Training {
+  nn::Sequential model{nn::Linear(4, 16), nn::ReLU(), nn::Linear(16, 3)};
+  ember::optim::SGD optimizer{model->parameters(), {.lr = 0.05, .momentum = 0.9}};
+  Tensor inputs = ember::randn({8, 4}), labels = ember::randint(0, 3, {8});
+  nn::CrossEntropyLoss criterion;
+
+  Tensor step() {
+    Tensor loss = criterion(model(inputs), labels);
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+    return loss;
+  }
+};
+
+TEST(Recording, ATrainingLoopCompilesAtMostFourPrograms) {
+  for (bool looks : {false, true}) {
+    ember::manual_seed(0);
+    Training training;
+    ember::Counters before = ember::counters();
+    for (int i = 0; i < 20; ++i) {
+      Tensor loss = training.step();
+      if (looks)
+        loss.item<float>();
+    }
+    ember::synchronize();
+    EXPECT_LE(compiledSince(before), 4) << looks;
+  }
+}
+
+TEST(Recording, TenThousandStepsCompileNothingAndKeepMemory) {
+  for (bool looks : {false, true}) {
+    ember::manual_seed(0);
+    Training training;
+    auto run = [&](int steps) {
+      for (int i = 0; i < steps; ++i) {
+        Tensor loss = training.step();
+        if (looks)
+          loss.item<float>();
+      }
+      ember::synchronize();
+    };
+    run(200);
+    ember::Counters before = ember::counters();
+    int64_t resident = residentBytes();
+    run(10000);
+    EXPECT_EQ(compiledSince(before), 0) << looks;
+    EXPECT_EQ(ember::counters().liveBytes, before.liveBytes) << looks;
+    EXPECT_LT(residentBytes() - resident, 1 << 20) << looks;
+  }
+}
+
+TEST(Recording, SchedulesShufflesAndPositionsCompileNothingAfterTheThirdStep) {
+  ember::manual_seed(0);
+  nn::Sequential model(nn::Linear(4, 8), nn::ReLU(), nn::Linear(8, 3));
+  ember::optim::AdamW optimizer(model->parameters(), ember::optim::AdamWOptions{.lr = 0.01});
+  ember::optim::CosineAnnealingLR schedule(optimizer, 50);
+  Tensor data = ember::randn({12, 4}), labels = ember::randint(0, 3, {12}), cache = ember::zeros({8, 40});
+  std::vector<int64_t> order = ember::randperm(12).to_vector<int64_t>();
+  ember::Counters before;
+  for (int i = 0; i < 30; ++i) {
+    if (i == 3)
+      before = ember::counters();
+    std::vector<Tensor> rows, targets;
+    for (int sample = 0; sample < 4; ++sample) { // each sample is a view of its own
+      int64_t index = order[(i * 4 + sample) % 12];
+      rows.push_back(data.select(0, index));
+      targets.push_back(labels.select(0, index));
+    }
+    Tensor loss = nn::CrossEntropyLoss()(model(ember::stack(rows)), ember::stack(targets));
+    optimizer.zero_grad();
+    loss.backward();
+    {
+      ember::NoGradGuard noGrad;
+      cache.select(1, i).copy_(ember::full({8}, i + 1));
+    }
+    optimizer.step();
+    schedule.step();
+  }
+  ember::synchronize();
+  EXPECT_EQ(compiledSince(before), 0);
+  std::vector<float> written = cache.to_vector<float>();
+  for (int column = 0; column < 40; ++column)
+    EXPECT_EQ(written[column], column < 30 ? column + 1 : 0);
+}
+
+TEST(Recording, TheSameProgramFromOtherLinesIsNotCompiledAgain) {
+  auto run = [](ember::Here first, ember::Here second) {
+    Tensor x = ember::ones({3, 5}).requires_grad_(true, first);
+    x.exp(first).sin(second).sum(second).backward({}, false, false, second);
+    return x.grad().to_vector<float>();
+  };
+  ember::Here here = ember::Here::current();
+  std::vector<float> gradient = run(here, here);
+  ember::Counters before = ember::counters();
+  EXPECT_EQ(run(ember::Here::current(), ember::Here::current()), gradient);
+  EXPECT_EQ(compiledSince(before), 0);
+}
+
+// Looked at before backward(): the same bits, and from the second step on no forward kernel runs twice.
+TEST(Recording, LooksBeforeBackwardChangeNothing) {
+  auto run = [](bool looks, std::vector<int64_t> *launches) {
+    ember::manual_seed(3);
+    nn::Sequential model(nn::Linear(6, 12), nn::ReLU(), nn::Linear(12, 4));
+    Tensor inputs = ember::randn({5, 6}), labels = ember::randint(0, 4, {5});
+    std::vector<float> gradients;
+    for (int i = 0; i < 4; ++i) {
+      Tensor loss = nn::CrossEntropyLoss()(model(inputs), labels);
+      if (looks)
+        loss.item<float>();
+      int64_t before = ember::counters().kernelsLaunched;
+      model->zero_grad();
+      loss.backward();
+      for (const Tensor &parameter : model->parameters())
+        for (float value : parameter.grad().to_vector<float>())
+          gradients.push_back(value);
+      if (launches)
+        launches->push_back(ember::counters().kernelsLaunched - before);
+    }
+    return gradients;
+  };
+  std::vector<int64_t> launches;
+  std::vector<float> plain = run(false, nullptr), looked = run(true, &launches);
+  EXPECT_EQ(plain, looked);
+  EXPECT_LT(launches[1], launches[0]); // the first backward computes the forward again
+  EXPECT_EQ(launches[1], launches[2]);
+  EXPECT_EQ(launches[2], launches[3]);
+}
+
+// A label that is known only when the program runs: one line that names the place, and all as before the call.
+TEST(Recording, AnErrorAtRunTimeUndoesTheStep) {
+  ember::manual_seed(0);
+  Training training;
+  training.step();
+  ember::synchronize();
+  std::vector<std::vector<float>> before;
+  for (const Tensor &parameter : training.model->parameters())
+    before.push_back(parameter.detach().to_vector<float>());
+  Tensor good = training.labels;
+  training.labels = good + 1000;
+  unsigned line = 0;
+  std::string what;
+  Tensor count = ember::zeros({2});
+  try {
+    Tensor unrelated = ember::ones({2}) * 3;
+    count.add_(unrelated);
+    line = __LINE__ + 1;
+    Tensor loss = training.criterion(training.model(training.inputs), training.labels);
+    training.optimizer.zero_grad();
+    loss.backward();
+    training.optimizer.step();
+    ember::synchronize();
+    FAIL() << "no error";
+  } catch (const ember::Error &error) {
+    what = error.what();
+  }
+  EXPECT_NE(what.find("recording_test.cpp:" + std::to_string(line) + ":"), std::string::npos) << what;
+  EXPECT_NE(what.find("is out of bounds for a dimension with size 3"), std::string::npos) << what;
+  EXPECT_EQ(count.to_vector<float>(), (std::vector<float>{3, 3})); // recorded before: still good
+  size_t number = 0;
+  for (const Tensor &parameter : training.model->parameters())
+    EXPECT_EQ(parameter.detach().to_vector<float>(), before[number++]);
+  training.labels = good;
+  EXPECT_TRUE(std::isfinite(training.step().item<float>()));
+}
+
+TEST(Recording, EightThreadsTrainOnSharedData) {
+  ember::manual_seed(0);
+  Tensor data = ember::randn({16, 4}) * 0.5, target = data.sum({1}, true); // pending when the threads start
+  std::vector<std::vector<float>> weights(8);
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 8; ++number)
+    threads.emplace_back([&, number] {
+      Tensor weight = ember::zeros({4, 1}).requires_grad_();
+      ember::optim::SGD optimizer({weight}, {.lr = 0.1});
+      for (int i = 0; i < 10; ++i) {
+        Tensor loss = nn::MSELoss()(ember::matmul(data, weight), target);
+        optimizer.zero_grad();
+        loss.backward();
+        optimizer.step();
+      }
+      weights[number] = weight.detach().to_vector<float>();
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (int number = 1; number < 8; ++number)
+    EXPECT_EQ(weights[number], weights[0]);
+}
+
+// Handles go from thread to thread, are pending where they were made, and are dropped elsewhere.
+TEST(Recording, PendingValuesAreReadAndDroppedByOtherThreads) {
+  std::vector<Tensor> made(4);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::thread> threads;
+    std::vector<Tensor> previous = made;
+    for (int number = 0; number < 4; ++number)
+      threads.emplace_back([&, number] {
+        Tensor other = previous[(number + 1) % 4];
+        made[number] = other.defined() ? other + 1 : ember::full({3}, number) * 1;
+      });
+    for (std::thread &thread : threads)
+      thread.join();
+  }
+  for (int number = 0; number < 4; ++number)
+    EXPECT_EQ(made[number].to_vector<float>()[0], (number + 19) % 4 + 19);
+}
+
+} // namespace
