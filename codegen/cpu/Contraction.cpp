@@ -1,14 +1,16 @@
 // The contraction generator.
 //
-// The result's loops fall into batch, m (only operand 0 has them) and n (only operand 1 has them, at the end). Operand 1 is
-// packed, panel by panel of NR columns, through the walker: padding, strides and prologue ops are done there once a column.
-// Operand 0 is read in place, one broadcast a row. The microkernel holds MR x NR accumulators over the whole of k: one fma
-// chain per output in rising k, whatever the vector width. Finished tiles pass through the scratch to the epilogue.
+// result(row, column) = sum over depth: right operands are packed panel by panel, left ones are read where they lie, one
+// broadcast a row, or packed row by row where their depth is not contiguous. The microkernel holds rows x vectors accumulators:
+// one fma chain per output in rising depth, whatever the vector width. Depth is cut into blocks that stay in cache; sums wait in
+// the scratch between them. Finished tiles pass through the scratch to the epilogue.
 #include "codegen/cpu/Contraction.h"
 
 #include "codegen/cpu/KernelFunction.h"
+#include "codegen/cpu/Microkernel.h"
+#include "codegen/cpu/Staging.h"
 #include "ir/EmberDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -18,277 +20,535 @@ namespace ember::cpu {
 
 namespace {
 
-SmallVector<SizeExpr> sizesOf(Value value) { return dimSizes(cast<RankedTensorType>(value.getType())); }
+constexpr int64_t kRowUnit = 24;         // ranges of rows are cut at multiples: every tile height divides it
+constexpr int64_t kMostRows = 22 * 24;   // of a block
+constexpr int64_t kMostColumns = 512;    // of a block
+constexpr int64_t kMostDepth = 512;      // of a block; a little more is taken in one
+constexpr int64_t kFewRows = 16;         // so few rows do not pay for packing what can be read where it lies
+constexpr int64_t kMostStaged = 1 << 21; // elements of a staged operand
 
-SizeExpr productOf(ArrayRef<SizeExpr> sizes) {
-  SizeExpr product(1);
-  for (const SizeExpr &size : sizes)
-    product = product * size;
-  return product;
-}
+int64_t roundedUp(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
 
-// Which result loops operand 0 and operand 1 are read at.
-struct Roles {
-  size_t mBegin = 0, nBegin = 0, rank = 0;
+// Columns [begin, end) in panels of `vectors` vectors, multiplied `rows` rows at a time.
+struct Region {
+  int64_t vectors, rows;
+  std::optional<int64_t> end; // unknown: what is left
 };
 
-bool dependsOnLoop(Space &space, const Trace &found, const Expr &loop) {
-  VariableId id = *loop.asVariable();
-  return llvm::any_of(found.reads, [&](const Read &read) {
-    return space.dependsOn(read.address, id) ||
-           llvm::any_of(read.guards, [&](const Cond &cond) { return space.dependsOn(cond.value, id); });
-  });
-}
+// Sizes of blocks, panels and tiles: what they are changes no result.
+struct Tiling {
+  unsigned lanes;
+  std::optional<int64_t> m, n;
+  SmallVector<Region> regions;
+  int64_t columnBlocks = 1, blockColumns = kMostColumns;
+  size_t depthSplit = 0;
+  int64_t depthCount = 1, depthInner = 1; // positions of the split dimension in a block, depth of one of them
+  bool isOneBlock = false;
 
-Roles rolesOf(const Group &group, Operation *op) {
-  Space space;
-  SmallVector<Expr> loops;
-  for (const SizeExpr &size : sizesOf(op->getResult(0)))
-    loops.push_back(space.loop(space.size(size)));
-  Roles roles;
-  roles.rank = loops.size();
-  for (const SizeExpr &size : cast<IndexedOp>(op).reducedSizes())
-    loops.push_back(space.loop(space.size(size)));
-  Trace found[2];
-  for (unsigned operand = 0; operand < 2; ++operand) {
-    Access access = cast<IndexedOp>(op).access(operand, loops, space);
-    SmallVector<Cond> guards;
-    addGuards(space, access.inside, guards);
-    trace(group, space, op->getOperand(operand), access.indices, guards, found[operand]);
-  }
-  auto only = [&](unsigned operand, size_t loop) {
-    return dependsOnLoop(space, found[operand], loops[loop]) && !dependsOnLoop(space, found[1 - operand], loops[loop]);
-  };
-  // A loop of size 1 is on nobody's address and may join either side.
-  SmallVector<SizeExpr> sizes = sizesOf(op->getResult(0));
-  auto joins = [&](unsigned operand, size_t loop) { return only(operand, loop) || sizes[loop] == SizeExpr(1); };
-  roles.nBegin = roles.rank;
-  while (roles.nBegin > 0 && joins(1, roles.nBegin - 1) && !(sizes[roles.nBegin - 1] == SizeExpr(1) && roles.nBegin < roles.rank))
-    --roles.nBegin;
-  roles.mBegin = roles.nBegin;
-  while (roles.mBegin > 0 && only(0, roles.mBegin - 1))
-    --roles.mBegin;
-  return roles;
-}
-
-Operation *contractionOf(const Group &group) {
-  Operation *found = nullptr;
-  for (Operation *op : group.ops)
-    if (isa<ContractionOp>(op)) {
-      if (found)
-        return nullptr;
-      found = op;
+  Tiling(const ContractionShape &shape, Type compute, unsigned lanes) : lanes(lanes) {
+    m = sizeOf(shape.rows).constant();
+    n = sizeOf(shape.columns).constant();
+    chooseRegions(compute);
+    chooseDepth(shape.depth);
+    if (n && m) {
+      // At least sixteen units of work, where there are as many panels, so that threads get equal shares.
+      int64_t units = (*m + kRowUnit - 1) / kRowUnit * shape.batchSize.constant().value_or(1);
+      int64_t panel = regions[0].vectors * lanes, panels = (*n + panel - 1) / panel;
+      bool isLarge = 2.0 * *m * *n * depthInner * depthCount > 2e6;
+      int64_t wanted = isLarge ? (16 + units - 1) / units : 1;
+      columnBlocks = std::min(panels, std::max(wanted, (*n + kMostColumns - 1) / kMostColumns));
+      blockColumns = (panels + columnBlocks - 1) / columnBlocks * panel;
+      columnBlocks = (*n + blockColumns - 1) / blockColumns;
     }
-  return found;
-}
+  }
 
-// k loops that operand 0 walks at one stride are one loop to it; each is a loop of its own here (addresses are linear anyway).
+  int64_t widest() const { return regions[0].vectors * lanes; }
+  int64_t mostDepth() const { return depthCount * depthInner; }
+  int64_t rowsOfBlock() const { return m ? std::min(*m, kMostRows) : kMostRows; }
+
+private:
+  // 24 accumulators of 32 registers with 512 bits, 12 of 16 with 256.
+  void chooseRegions(Type compute) {
+    int64_t accumulators = lanes == 16 ? 24 : 12, most = lanes == 16 ? 4 : 2;
+    if (compute.isF64()) { // a vector of them is two registers
+      accumulators /= 2;
+      most /= 2;
+    }
+    if (m && *m > 0 && *m < accumulators / most)
+      most = std::min<int64_t>(accumulators / *m, 2 * most);
+    auto region = [&](int64_t vectors, std::optional<int64_t> end) {
+      int64_t rows = std::min<int64_t>(accumulators / vectors, 12);
+      while (kRowUnit % rows != 0)
+        --rows;
+      if (m && *m > 0)
+        rows = std::min(rows, *m);
+      regions.push_back({vectors, rows, end});
+    };
+    if (!n) {
+      region(most, std::nullopt);
+      return;
+    }
+    int64_t vectors = std::max<int64_t>(1, (*n + lanes - 1) / lanes);
+    most = std::min(most, vectors);
+    // Panels of `most` vectors and of one less, so that none is nearly empty; else a narrow one at the end.
+    int64_t narrow = most >= 3 ? (most - vectors % most) % most : 0, wide = (vectors - narrow * (most - 1)) / most;
+    if (wide * most + narrow * (most - 1) == vectors && wide >= 0) {
+      if (wide > 0)
+        region(most, narrow ? wide * most * lanes : *n);
+      if (narrow > 0)
+        region(most - 1, *n);
+      return;
+    }
+    int64_t left = vectors % most;
+    region(most, left ? vectors / most * most * lanes : *n);
+    if (left)
+      region(left, *n);
+  }
+
+  // A block takes as many whole inner dimensions as fit, and a part of the next one.
+  void chooseDepth(ArrayRef<Dim> depth) {
+    depthSplit = depth.size();
+    std::optional<int64_t> own;
+    while (depthSplit > 0) {
+      if (depthSplit < depth.size()) {
+        if (!own || depthInner * *own > kMostDepth)
+          break;
+        depthInner *= std::max<int64_t>(1, *own);
+      }
+      --depthSplit;
+      own = depth[depthSplit].size.constant();
+    }
+    depthCount = std::max<int64_t>(1, kMostDepth / depthInner);
+    isOneBlock = depthSplit == 0 || sizeOf(depth) == SizeExpr(0);
+    if (depth.empty() || !own) {
+      depthCount = depth.empty() ? 1 : depthCount;
+      isOneBlock = depth.empty();
+      return;
+    }
+    if (*own * depthInner <= kMostDepth * 3 / 2)
+      depthCount = std::max<int64_t>(1, *own);
+    int64_t blocks = (*own + depthCount - 1) / depthCount; // of equal size
+    if (blocks > 0)
+      depthCount = (*own + blocks - 1) / blocks;
+    isOneBlock = isOneBlock && blocks <= 1;
+  }
+};
+
 class ContractionEmission {
 public:
-  ContractionEmission(const Group &group, Operation *op, Space &space, KernelFunction &function)
-      : group(group), op(op), indexed(cast<IndexedOp>(op)), space(space), f(function), e(function.emitter), w(function.walker) {
-    roles = rolesOf(group, op);
-    sizes = sizesOf(op->getResult(0));
-    reduced = indexed.reducedSizes();
-    compute = computeType(getElementTypeOrSelf(op->getResult(0).getType()));
-    // 24 accumulators of 32 registers with 512 bits, 12 of 16 with 256. Few columns make narrow, tall tiles: what is not there is
-    // neither packed nor multiplied.
-    int64_t accumulators = e.lanes == 16 ? 24 : 12;
-    vectorsPerTile = e.lanes == 16 ? 4 : 2;
-    if (compute.isF64()) { // a vector of them is two registers
-      vectorsPerTile /= 2;
-      accumulators /= 2;
-    }
-    if (std::optional<int64_t> known = n().constant())
-      vectorsPerTile = std::clamp<int64_t>((*known + e.lanes - 1) / e.lanes, 1, vectorsPerTile);
-    rowsPerTile = std::min<int64_t>(accumulators / vectorsPerTile, 12);
-    columns = vectorsPerTile * e.lanes;
+  ContractionEmission(const Group &group, const ContractionShape &shape, Space &space, KernelFunction &function)
+      : group(group), shape(shape), op(shape.op), space(space), f(function), e(function.emitter), w(function.walker),
+        compute(computeType(getElementTypeOrSelf(op->getResult(0).getType()))), tiling(shape, compute, e.lanes) {
+    plan();
   }
 
-  SizeExpr batch() const { return productOf(ArrayRef(sizes).take_front(roles.mBegin)); }
-  SizeExpr m() const { return productOf(ArrayRef(sizes).slice(roles.mBegin, roles.nBegin - roles.mBegin)); }
-  SizeExpr n() const { return productOf(ArrayRef(sizes).drop_front(roles.nBegin)); }
-  SizeExpr k() const { return productOf(reduced); }
-  int64_t panelColumns() const { return columns; }
-  int64_t tileRows() const { return rowsPerTile; }
+  // Units of work a batch: (block of columns, rows), kRowUnit rows each where their number is known.
+  SizeExpr units() const {
+    return SizeExpr(tiling.columnBlocks) * (tiling.m ? SizeExpr((*tiling.m + kRowUnit - 1) / kRowUnit) : sizeOf(shape.rows));
+  }
+  int64_t grain() const { return tiling.m ? 1 : kRowUnit; }
+  double nanoseconds() const {
+    double columns = tiling.n ? std::min<int64_t>(*tiling.n, tiling.blockColumns) : kMostColumns;
+    double height = tiling.m ? std::min<int64_t>(*tiling.m, kRowUnit) : 1;
+    return height * columns * sizeOf(shape.depth).constant().value_or(kMostDepth) / 80;
+  }
+  int64_t scratchElements() const { return tileAt + tileElements; }
 
-  // Panels are counted in units of 64 columns, so that ranges do not depend on the vector width.
-  void emit() {
-    bLoop = space.loop(space.size(batch()));
-    mLoop = space.loop(space.size(m()));
-    nLoop = space.loop(space.size(n()));
-    for (const SizeExpr &size : reduced)
-      kLoops.push_back(space.loop(space.size(size)));
-    point = delinearize(space, bLoop, ArrayRef(sizes).take_front(roles.mBegin));
-    llvm::append_range(point, delinearize(space, mLoop, ArrayRef(sizes).slice(roles.mBegin, roles.nBegin - roles.mBegin)));
-    llvm::append_range(point, delinearize(space, nLoop, ArrayRef(sizes).drop_front(roles.nBegin)));
-    loops = point;
-    llvm::append_range(loops, kLoops);
-
-    nSize = w.scalarIndex(space.size(n()));
-    mSize = w.scalarIndex(space.size(m()));
-    kSize = w.scalarIndex(space.size(k()));
-    Value batchSize = w.scalarIndex(space.size(batch()));
-    // [begin, end) counts columns over all batches: each batch of n columns, cut into panels.
-    e.loop(e.constant(0), batchSize, 1, [&](Value b) {
-      Value first = e.mul(b, nSize);
-      Value low = clampTo(e.sub(f.begin, first)), high = clampTo(e.sub(f.end, first));
-      // A panel belongs to the range that holds its first column.
-      Value start = roundUp(low), stop = roundUp(high);
-      stop = arith::SelectOp::create(e.builder, e.loc, e.less(high, nSize), stop, nSize);
-      w.bind(bLoop, b);
-      e.loop(start, stop, columns, [&](Value column) { emitPanel(column); });
+  /// Does the share of [begin, end) of all batches' units; the function's own range counts `whole` units a batch.
+  void emit(const SizeExpr &whole) {
+    Value begin = f.begin, end = f.end;
+    if (whole != units()) { // of several shapes, this one has other units
+      Value from = w.scalarIndex(space.size(whole)), own = w.scalarIndex(space.size(units()));
+      begin = e.div(e.mul(begin, own), from);
+      end = e.div(e.mul(end, own), from);
+    }
+    rowCount = w.scalarIndex(space.size(sizeOf(shape.rows)));
+    columnCount = w.scalarIndex(space.size(sizeOf(shape.columns)));
+    int64_t unit = tiling.m ? kRowUnit : 1;
+    Value perBlock = e.div(e.add(rowCount, e.constant(unit - 1)), e.constant(unit));
+    Value first = e.div(begin, perBlock), last = e.div(e.add(end, e.sub(perBlock, e.constant(1))), perBlock);
+    e.loop(first, last, 1, [&](Value block) {
+      Value start = e.mul(block, perBlock), batch = e.div(block, e.constant(tiling.columnBlocks));
+      Value low = e.maximum(e.sub(begin, start), e.constant(0)), high = e.minimum(e.sub(end, start), perBlock);
+      low = e.mul(low, e.constant(unit));
+      high = e.minimum(e.mul(high, e.constant(unit)), rowCount);
+      w.bind(shape.batch, batch);
+      Value column = e.mul(e.sub(block, e.mul(batch, e.constant(tiling.columnBlocks))), e.constant(tiling.blockColumns));
+      Value columnEnd = tiling.n ? e.minimum(e.add(column, e.constant(tiling.blockColumns)), columnCount) : columnCount;
+      e.loop(column, columnEnd, tiling.blockColumns, [&](Value from) {
+        Value to = e.minimum(e.add(from, e.constant(tiling.blockColumns)), columnEnd);
+        e.loop(low, high, kMostRows,
+               [&](Value row) { emitBlock(row, e.minimum(e.add(row, e.constant(kMostRows)), high), from, to); });
+      });
     });
   }
 
 private:
-  Value clampTo(Value value) {
-    Value zero = e.constant(0);
-    value = arith::MaxSIOp::create(e.builder, e.loc, value, zero);
-    return e.minimum(value, nSize);
-  }
-  Value roundUp(Value value) {
-    Value step = e.constant(columns);
-    return e.mul(arith::DivUIOp::create(e.builder, e.loc, e.add(value, e.constant(columns - 1)), step), step);
+  // ---- what is read in place, staged and packed, and where it lies in the scratch
+
+  static int64_t splitCount(ArrayRef<Dim> dims, int64_t positions) {
+    if (dims.empty())
+      return 1;
+    std::optional<int64_t> inner = sizeOf(dims.drop_front()).constant(), own = dims[0].size.constant();
+    int64_t count = (positions - 1) / std::max<int64_t>(1, inner.value_or(1)) + 2;
+    return own ? std::min(*own, count) : count;
   }
 
-  void nest(size_t depth, function_ref<void()> body) {
-    if (depth == kLoops.size())
-      return body();
-    e.loop(e.constant(0), w.scalarIndex(space.size(reduced[depth])), 1, [&](Value i) {
-      w.bind(kLoops[depth], i);
-      nest(depth + 1, body);
-    });
-  }
-
-  Value flatK() {
-    Expr flat;
-    for (auto [loop, size] : llvm::zip_equal(kLoops, reduced))
-      flat = flat * space.size(size) + loop;
-    return w.scalarIndex(flat);
-  }
-
-  void emitPanel(Value column) {
-    packPanel(column);
-    Value step = e.constant(rowsPerTile);
-    Value whole = e.mul(arith::DivUIOp::create(e.builder, e.loc, mSize, step), step);
-    e.loop(e.constant(0), whole, rowsPerTile, [&](Value row) { emitTile(row, column, rowsPerTile); });
-    std::optional<int64_t> known = m().constant();
-    if (known && *known % rowsPerTile != 0)
-      emitTile(whole, column, *known % rowsPerTile);
-    else if (!known)
-      e.loop(whole, mSize, 1, [&](Value row) { emitTile(row, column, 1); });
-  }
-
-  // scratch: the panel, k x columns, then the tile.
-  void packPanel(Value column) {
-    Value width = e.sub(nSize, column);
-    auto pack = [&](bool masked) {
-      nest(0, [&] {
-        Value base = e.mul(flatK(), e.constant(columns));
-        for (int64_t v = 0; v < vectorsPerTile; ++v) {
-          Value start = e.add(column, e.constant(v * e.lanes)), active;
-          if (masked)
-            active = lanesBelow(start);
-          w.beginLanes(nLoop, start, active);
-          Value value = e.broadcast(w.operandAt(op, 1, loops));
-          w.endLanes();
-          e.storeVector(value, f.scratch, compute, e.add(base, e.constant(v * e.lanes)));
-        }
-      });
+  void plan() {
+    isEmpty = sizeOf(shape.depth) == SizeExpr(0);
+    auto variable = [&](ArrayRef<Dim> dims, size_t split) {
+      return dims.empty() ? Expr(0) : space.loop(space.size(dims[split].size));
     };
-    Value isWhole = arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::sge, width, e.constant(columns));
-    std::optional<int64_t> known = n().constant();
-    if (!known || *known >= columns)
-      e.branch(isWhole, [&] { pack(false); });
-    if (!known || *known % columns != 0)
-      e.branch(e.less(width, e.constant(columns)), [&] { pack(true); });
+    depth = {shape.depth, tiling.depthSplit, tiling.depthCount, variable(shape.depth, tiling.depthSplit)};
+    rows = {shape.rows, 0, splitCount(shape.rows, tiling.rowsOfBlock()), variable(shape.rows, 0)};
+    int64_t mostColumns = tiling.blockColumns + tiling.widest();
+    columns = {shape.columns, 0, splitCount(shape.columns, mostColumns), variable(shape.columns, 0)};
+    stageElements = 0;
+    for (unsigned operand = 0; operand < 2 && !isEmpty; ++operand)
+      planOperand(operand);
+    Packer left(e, w, shape, shape.left, sources[shape.left]), right(e, w, shape, shape.right, sources[shape.right]);
+    bool isNarrow = tiling.m && *tiling.m <= kFewRows;
+    std::optional<Expr> fromRow = left.commonStep(shape.rows), fromDepth = right.commonStep(depth.walked());
+    packsLeft = !readsPlainly(shape.left) || left.adjacentDims(depth.walked()) != depth.walked().size() || !fromRow;
+    packsRight = !(isNarrow && readsPlainly(shape.right) && !shape.columns.empty() &&
+                   right.adjacentDims(columns.dims) == columns.dims.size() && fromDepth);
+    leftStep = fromRow.value_or(Expr(0));
+    rightStep = fromDepth.value_or(Expr(0));
+    panelDepth = roundedUp(tiling.mostDepth(), e.lanes);
+    panelAt = stageElements;
+    leftAt = panelAt + (packsRight ? panelDepth * tiling.widest() : 0);
+    leftStride = panelDepth + 16;
+    tileAt = leftAt + (packsLeft ? (tiling.rowsOfBlock() + e.lanes) * leftStride : 0);
+    keepsBlock = !tiling.isOneBlock || shape.isSwapped();
+    tileStride = keepsBlock ? mostColumns : tiling.widest();
+    tileElements = (keepsBlock ? tiling.rowsOfBlock() : kRowUnit) * tileStride + e.lanes;
   }
 
-  Value lanesBelow(Value start) {
-    Value numbers = e.add(e.broadcast(start), e.laneNumbers());
-    return arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::slt, numbers, e.broadcast(nSize));
+  bool readsPlainly(unsigned operand) const {
+    return sources[operand].pointer && !stages[operand] && sources[operand].element == compute;
   }
 
-  SmallVector<Value> accumulate(size_t depth, Value row, int64_t rows, SmallVector<Value> state) {
-    if (depth == kLoops.size())
-      return multiply(row, rows, std::move(state));
-    return e.loop(e.constant(0), w.scalarIndex(space.size(reduced[depth])), 1, state, [&](Value i, ValueRange carried) {
-      w.bind(kLoops[depth], i);
-      return accumulate(depth + 1, row, rows, SmallVector<Value>(carried));
-    });
-  }
-
-  SmallVector<Value> multiply(Value row, int64_t rows, SmallVector<Value> state) {
-    Value base = e.mul(flatK(), e.constant(columns));
-    SmallVector<Value> panel;
-    for (int64_t v = 0; v < vectorsPerTile; ++v)
-      panel.push_back(e.loadVector(f.scratch, compute, e.add(base, e.constant(v * e.lanes))));
-    for (int64_t r = 0; r < rows; ++r) {
-      w.bind(mLoop, e.add(row, e.constant(r)));
-      Value left = e.broadcast(w.operandAt(op, 0, loops));
-      for (int64_t v = 0; v < vectorsPerTile; ++v) {
-        Value &sum = state[r * vectorsPerTile + v];
-        sum = math::FmaOp::create(e.builder, e.loc, left, panel[v], sum);
-      }
+  void planOperand(unsigned operand) {
+    Access access = cast<IndexedOp>(op).access(operand, shape.loops, space);
+    SmallVector<Cond> guards;
+    addGuards(space, access.inside, guards);
+    Trace found;
+    trace(group, space, op->getOperand(operand), access.indices, guards, found);
+    bool isPlain = found.reads.size() == 1 && found.reads[0].guards.empty() && found.elements == 0 && found.heroes.empty();
+    if (isPlain)
+      sources[operand] = {w.buffer(found.reads[0].input), getElementTypeOrSelf(found.reads[0].input.getType()),
+                          found.reads[0].address};
+    const BlockedSide &side = operand == shape.left ? rows : columns;
+    if (isPlain) {
+      Packer packer(e, w, shape, operand, sources[operand]);
+      if (packer.adjacentDims(side.walked()) > 0 || packer.adjacentDims(depth.walked()) > 0)
+        return;
     }
-    return state;
+    stages[operand] = Stage::plan(shape, operand, {&side, &depth}, space, e.lanes, kMostStaged);
+    if (!stages[operand])
+      return;
+    stageAt[operand] = stageElements;
+    stageElements += roundedUp(stages[operand]->elements() + 2 * e.lanes, 16);
+    sources[operand] = stages[operand]->source(scratch(stageAt[operand]));
   }
 
-  void emitTile(Value row, Value column, int64_t rows) {
-    Type vector = e.vectorOf(compute);
-    Value zero = arith::ConstantOp::create(e.builder, e.loc, cast<TypedAttr>(e.builder.getZeroAttr(vector)));
-    SmallVector<Value> state = accumulate(0, row, rows, SmallVector<Value>(rows * vectorsPerTile, zero));
-    Value tile = e.mul(kSize, e.constant(columns));
-    for (int64_t i = 0; i < rows * vectorsPerTile; ++i)
-      e.storeVector(state[i], f.scratch, compute, e.add(tile, e.constant(i * e.lanes)));
-    // The epilogue is one loop over the finished tile, not a copy for each of its vectors.
-    e.loop(e.constant(0), e.constant(rows), 1, [&](Value r) {
-      w.bind(mLoop, e.add(row, r));
-      Value line = e.add(tile, e.mul(r, e.constant(columns)));
-      e.loop(e.constant(0), e.constant(columns), e.lanes, [&](Value offset) {
-        Value start = e.add(column, offset);
-        Value remaining = e.sub(nSize, start);
-        Value isWhole = arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::sge, remaining, e.constant(e.lanes));
-        std::optional<int64_t> known = n().constant();
-        if (!known || *known >= static_cast<int64_t>(e.lanes))
-          e.branch(isWhole, [&] { finishVector(start, e.add(line, offset), {}); });
-        if (!known || *known % e.lanes != 0) {
-          Value isPart =
-              arith::AndIOp::create(e.builder, e.loc, e.less(remaining, e.constant(e.lanes)), e.less(e.constant(0), remaining));
-          e.branch(isPart, [&] { finishVector(start, e.add(line, offset), lanesBelow(start)); });
-        }
+  Value scratch(int64_t element) { return e.elementPointer(f.scratch, compute, e.constant(element)); }
+
+  // ---- blocks
+
+  void bindFirst(BlockedSide &side, Value begin, Value end) {
+    if (side.dims.empty())
+      return;
+    Value inner = w.scalarIndex(space.size(sizeOf(side.walked().drop_front())));
+    Value first = e.div(begin, inner);
+    side.positions = e.sub(e.add(e.div(e.sub(end, e.constant(1)), inner), e.constant(1)), first);
+    w.bind(side.first, first);
+  }
+
+  void emitBlock(Value rowBegin, Value rowEnd, Value columnBegin, Value columnEnd) {
+    blockRow = rowBegin;
+    blockRowEnd = rowEnd;
+    blockColumn = columnBegin;
+    blockColumnEnd = columnEnd;
+    bindFirst(rows, rowBegin, rowEnd);
+    // The last panel may reach into the next block.
+    bindFirst(columns, columnBegin, e.minimum(columnCount, e.add(columnEnd, e.constant(tiling.widest() - 1))));
+    if (isEmpty || shape.depth.empty()) {
+      depthFirst = e.constant(0);
+      depthLength = e.constant(isEmpty ? 0 : 1);
+      emitDepth();
+    } else {
+      forOuterDepth(0, e.constant(1), e.constant(1));
+    }
+    if (shape.isSwapped())
+      finishAcross();
+  }
+
+  // A dynamic depth may be 0 at run time: one empty block then.
+  Value atLeastOne(const SizeExpr &size) {
+    Value own = w.scalarIndex(space.size(size));
+    return size.isConstant() ? own : e.maximum(own, e.constant(1));
+  }
+
+  // isFirst and isLast tell whether this is the first and the last block of the whole depth.
+  void forOuterDepth(size_t number, Value isFirst, Value isLast) {
+    Value size = w.scalarIndex(space.size(shape.depth[number].size));
+    auto equal = [&](Value a, Value b) {
+      Value same = arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::eq, a, b);
+      return Value(arith::ExtUIOp::create(e.builder, e.loc, e.builder.getI64Type(), same));
+    };
+    auto both = [&](Value a, Value b) { return Value(arith::AndIOp::create(e.builder, e.loc, a, b)); };
+    Value turns = atLeastOne(shape.depth[number].size);
+    if (number < tiling.depthSplit) {
+      e.loop(e.constant(0), turns, 1, [&](Value i) {
+        w.bind(shape.depth[number].loop, i);
+        forOuterDepth(number + 1, both(isFirst, equal(i, e.constant(0))), both(isLast, equal(i, e.sub(turns, e.constant(1)))));
       });
+      return;
+    }
+    e.loop(e.constant(0), turns, tiling.depthCount, [&](Value i) {
+      Value count = e.minimum(e.constant(tiling.depthCount), e.sub(size, i)), next = e.add(i, count);
+      SizeExpr outer = sizeOf(ArrayRef(shape.depth).take_front(number));
+      if (!outer.isConstant())
+        count = e.mul(count, e.minimum(w.scalarIndex(space.size(outer)), e.constant(1)));
+      w.bind(depth.first, i);
+      depth.positions = count;
+      depthFirst = i;
+      depthLength = e.mul(count, e.constant(tiling.depthInner));
+      auto truth = [&](Value flag) {
+        return Value(arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::ne, flag, e.constant(0)));
+      };
+      firstBlock = truth(both(isFirst, equal(i, e.constant(0))));
+      lastBlock = truth(both(isLast, equal(next, size)));
+      emitDepth();
     });
   }
 
-  void finishVector(Value start, Value place, Value active) {
-    Value sum = e.loadVector(f.scratch, compute, place);
+  Walk depthWalk() const { return {depth.walked(), depthFirst, static_cast<int64_t>(e.lanes)}; }
+  Walk rowWalk() const { return {rows.dims, {}, tiling.m ? std::gcd<int64_t>(kRowUnit, e.lanes) : 1}; }
+  Walk columnWalk() const { return {columns.dims, {}, static_cast<int64_t>(e.lanes)}; }
+
+  void emitDepth() {
+    for (unsigned operand = 0; operand < 2; ++operand)
+      if (stages[operand])
+        stages[operand]->emit(e, w, scratch(stageAt[operand]));
+    if (packsLeft && !isEmpty) {
+      Packer packer(e, w, shape, shape.left, sources[shape.left]);
+      packer.pack(rowWalk(), blockRow, e.sub(blockRowEnd, blockRow), depthWalk(), e.constant(0), depthLength, scratch(leftAt),
+                  e.constant(leftStride));
+    }
+    emitPanels();
+  }
+
+  // Panels are numbered over all columns; those that begin in this block are packed by one piece of code for all regions.
+  void emitPanels() {
+    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
+    bool isMixed = tiling.regions.size() > 1;
+    Value wideWidth = e.constant(wide.vectors * e.lanes), narrowWidth = e.constant(narrow.vectors * e.lanes);
+    Value border = isMixed ? e.constant(*wide.end) : columnCount;
+    auto panels = [&](Value count, Value width) { return e.div(e.add(count, e.sub(width, e.constant(1))), width); };
+    Value widePanels = panels(border, wideWidth);
+    auto panelsBefore = [&](Value column) {
+      Value number = panels(e.minimum(column, border), wideWidth);
+      return isMixed ? e.add(number, panels(e.maximum(e.sub(column, border), e.constant(0)), narrowWidth)) : number;
+    };
+    e.loop(panelsBefore(blockColumn), panelsBefore(blockColumnEnd), 1, [&](Value panel) {
+      Value isWide = e.less(panel, widePanels), column = e.mul(panel, wideWidth), width = wideWidth;
+      if (isMixed) {
+        auto either = [&](Value a, Value b) { return Value(arith::SelectOp::create(e.builder, e.loc, isWide, a, b)); };
+        column = either(column, e.add(border, e.mul(e.sub(panel, widePanels), narrowWidth)));
+        width = either(wideWidth, narrowWidth);
+      }
+      if (packsRight && !isEmpty) {
+        Packer packer(e, w, shape, shape.right, sources[shape.right]);
+        packer.pack(depthWalk(), {}, depthLength, columnWalk(), column, e.minimum(width, e.sub(columnCount, column)),
+                    scratch(panelAt), width);
+      }
+      if (!isMixed)
+        return emitTiles(wide, column);
+      e.branch(isWide, [&] { emitTiles(wide, column); });
+      e.branch(e.less(e.sub(widePanels, e.constant(1)), panel), [&] { emitTiles(narrow, column); });
+    });
+  }
+
+  void emitTiles(const Region &region, Value column) {
+    Value step = e.constant(region.rows), whole = e.mul(e.div(e.sub(blockRowEnd, blockRow), step), step);
+    e.loop(e.constant(0), whole, region.rows, [&](Value row) { emitTile(region, row, column, region.rows); });
+    Value left = e.sub(e.sub(blockRowEnd, blockRow), whole);
+    if (!tiling.m) {
+      e.loop(whole, e.add(whole, left), 1, [&](Value row) { emitTile(region, row, column, 1); });
+    } else if (int64_t rest = *tiling.m % region.rows) {
+      e.branch(e.less(e.constant(0), left), [&] { emitTile(region, whole, column, rest); });
+    }
+  }
+
+  // ---- tiles
+
+  void bindDepthStart() {
+    for (auto [number, dim] : llvm::enumerate(depth.walked()))
+      w.bind(dim.loop, number == 0 ? depthFirst : e.constant(0));
+  }
+
+  static std::optional<int64_t> known(const Expr &step) {
+    return step.isConstant() ? std::optional(step.constant()) : std::nullopt;
+  }
+
+  // `row` is counted within the block.
+  void emitTile(const Region &region, Value row, Value column, int64_t count) {
+    int64_t width = region.vectors * e.lanes;
+    Value none = e.constant(0);
+    // Where the tile stands in the scratch.
+    Value corner = keepsBlock ? e.add(e.mul(row, e.constant(tileStride)), e.sub(column, blockColumn)) : none;
+    Microkernel kernel{compute, count, region.vectors, tileStride, leftStride, width, !tiling.isOneBlock, false};
+    Microkernel::Arguments arguments{scratch(leftAt),
+                                     none,
+                                     scratch(panelAt),
+                                     none,
+                                     e.elementPointer(scratch(tileAt), compute, corner),
+                                     isEmpty ? none : depthLength,
+                                     goesOn(),
+                                     e.sub(columnCount, column)};
+    bindDepthStart();
+    auto inPlace = [&](unsigned operand, const Walk &walk, Value position, const Expr &step, std::optional<int64_t> &constant,
+                       Value &variable) {
+      Packer packer(e, w, shape, operand, sources[operand]);
+      packer.bind(walk, position);
+      constant = known(step);
+      variable = w.scalarIndex(step);
+      return e.elementPointer(sources[operand].pointer, compute, w.scalarIndex(sources[operand].address));
+    };
+    if (packsLeft)
+      arguments.left = e.elementPointer(arguments.left, compute, e.mul(row, e.constant(leftStride)));
+    else
+      arguments.left = inPlace(shape.left, rowWalk(), e.add(blockRow, row), leftStep, kernel.leftStep, arguments.leftStep);
+    if (!packsRight) {
+      arguments.right = inPlace(shape.right, columnWalk(), column, rightStep, kernel.rightStep, arguments.rightStep);
+      kernel.isMasked = !(tiling.n && *tiling.n % e.lanes == 0);
+    }
+    kernel.call(e, f.module, f.symbol, arguments);
+    if (shape.isSwapped())
+      return;
+    auto finish = [&] { finishTile(e.add(blockRow, row), column, corner, count, width); };
+    if (tiling.isOneBlock)
+      finish();
+    else
+      e.branch(lastBlock, finish);
+  }
+
+  Value goesOn() {
+    Value isTrue = arith::ConstantOp::create(e.builder, e.loc, e.builder.getBoolAttr(true));
+    return tiling.isOneBlock ? isTrue : Value(arith::XOrIOp::create(e.builder, e.loc, firstBlock, isTrue));
+  }
+
+  // ---- the epilogue: one loop over finished sums, not a copy for each of their vectors
+
+  // Stores `length` results (or fewer, masked, at the columns' end) along the result's last dimensions.
+  void finishVector(const Dim &lane, Value start, Value sum, Value active) {
     sum = e.roundTo(sum, getElementTypeOrSelf(op->getResult(0).getType()));
-    w.beginLanes(nLoop, start, active);
-    w.preset(op->getResult(0), point, sum);
-    SmallVector<Value> emitted = w.atAll(group.outputs, point);
+    w.beginLanes(lane.loop, start, active);
+    w.preset(op->getResult(0), finishPoint, sum);
+    SmallVector<Value> emitted = w.atAll(group.outputs, finishPoint);
     for (unsigned number = 0; number < group.outputs.size(); ++number)
-      w.store(emitted[number], f.outputBuffer(number), cast<RankedTensorType>(group.outputs[number].getType()), point);
+      w.store(emitted[number], f.outputBuffer(number), cast<RankedTensorType>(group.outputs[number].getType()), finishPoint);
     w.clearPresets();
     w.endLanes();
   }
 
+  // The result's point for the epilogue. Lanes run along all of its last side where one loop over it has plain addresses, else
+  // along the innermost dimension, run by run.
+  struct Lanes {
+    Dim lane;
+    ArrayRef<Dim> outer;
+  };
+  Lanes lanesOfResult() {
+    ArrayRef<Dim> own = shape.isSwapped() ? shape.rows : shape.columns;
+    finishPoint.assign(shape.point().begin(), shape.point().end());
+    bool isWhole = own.size() < 2 || llvm::all_of(own, [&](const Dim &dim) { return llvm::is_contained(finishPoint, dim.loop); });
+    if (!isWhole)
+      return {own.back(), own.drop_back()};
+    SmallVector<SizeExpr> sizes;
+    for (const Dim &dim : own)
+      sizes.push_back(dim.size);
+    if (own.empty())
+      return {{space.loop(1), SizeExpr(1)}, {}};
+    Dim flat{space.loop(space.size(sizeOf(own))), sizeOf(own)};
+    if (own.size() == 1)
+      flat = own[0];
+    else
+      for (auto [dim, index] : llvm::zip_equal(own, delinearize(space, flat.loop, sizes)))
+        std::replace(finishPoint.begin(), finishPoint.end(), dim.loop, index);
+    return {flat, {}};
+  }
+
+  // body(start on the lane dimension, position counted from `begin`, lanes or null) for vectors that cover [begin, end).
+  void forVectors(const Lanes &own, Value begin, Value end, function_ref<void(Value, Value, Value)> body) {
+    auto vectors = [&](Value low, Value high, Value shift) {
+      Value step = e.constant(e.lanes), whole = e.add(low, e.mul(e.div(e.sub(high, low), step), step));
+      e.loop(low, whole, e.lanes, [&](Value at) { body(e.sub(at, shift), e.sub(at, begin), {}); });
+      e.branch(e.less(whole, high), [&] { body(e.sub(whole, shift), e.sub(whole, begin), e.firstLanes(e.sub(high, whole))); });
+    };
+    if (own.outer.empty())
+      return vectors(begin, end, e.constant(0));
+    Value size = w.scalarIndex(space.size(own.lane.size));
+    Value first = e.div(begin, size), last = e.div(e.add(end, e.sub(size, e.constant(1))), size);
+    Packer packer(e, w, shape, shape.right, sources[shape.right]);
+    e.loop(first, last, 1, [&](Value run) {
+      packer.bind({own.outer, {}}, run);
+      Value start = e.mul(run, size);
+      vectors(e.maximum(begin, start), e.minimum(end, e.add(start, size)), start);
+    });
+  }
+
+  void finishTile(Value row, Value column, Value corner, int64_t count, int64_t width) {
+    Lanes own = lanesOfResult();
+    Packer packer(e, w, shape, shape.left, sources[shape.left]);
+    Value end = e.minimum(columnCount, e.add(column, e.constant(width))), tile = scratch(tileAt);
+    e.loop(e.constant(0), e.constant(count), 1, [&](Value r) {
+      packer.bind(rowWalk(), e.add(row, r));
+      Value line = e.add(corner, e.mul(r, e.constant(tileStride)));
+      forVectors(own, column, end, [&](Value start, Value position, Value active) {
+        finishVector(own.lane, start, e.loadVector(tile, compute, e.add(line, position), active), active);
+      });
+    });
+  }
+
+  // The result lies across the block of sums: lanes gather down its rows.
+  void finishAcross() {
+    Lanes own = lanesOfResult();
+    Packer packer(e, w, shape, shape.right, sources[shape.right]);
+    Value tile = scratch(tileAt);
+    Value apart = arith::MulIOp::create(e.builder, e.loc, e.laneNumbers(), e.broadcast(e.constant(tileStride)));
+    e.loop(blockColumn, blockColumnEnd, 1, [&](Value column) {
+      packer.bind(columnWalk(), column);
+      forVectors(own, blockRow, blockRowEnd, [&](Value start, Value position, Value active) {
+        Value first = e.add(e.mul(position, e.constant(tileStride)), e.sub(column, blockColumn));
+        Value places = e.add(e.broadcast(first), apart);
+        finishVector(own.lane, start, e.gather(tile, compute, places, active), active);
+      });
+    });
+  }
+
   const Group &group;
+  const ContractionShape &shape;
   Operation *op;
-  IndexedOp indexed;
   Space &space;
   KernelFunction &f;
   Emitter &e;
   Walker &w;
-  Roles roles;
-  SmallVector<SizeExpr> sizes, reduced;
   Type compute;
-  int64_t rowsPerTile, vectorsPerTile, columns;
-  Expr bLoop, mLoop, nLoop;
-  SmallVector<Expr> kLoops, point, loops;
-  Value nSize, mSize, kSize;
+  Tiling tiling;
+  BlockedSide rows, columns, depth;
+  Source sources[2];
+  std::optional<Stage> stages[2];
+  int64_t stageAt[2] = {0, 0}, stageElements = 0;
+  bool isEmpty = false, packsLeft = false, packsRight = false, keepsBlock = false;
+  int64_t panelDepth = 0, panelAt = 0, leftAt = 0, leftStride = 0, tileAt = 0, tileStride = 0, tileElements = 0;
+  SmallVector<Expr> finishPoint;
+  Expr leftStep, rightStep; // of operands read in place
+  Value rowCount, columnCount, blockRow, blockRowEnd, blockColumn, blockColumnEnd, depthFirst, depthLength, firstBlock, lastBlock;
 };
+
+SmallVector<SizeExpr> sizesOf(Value value) { return dimSizes(cast<RankedTensorType>(value.getType())); }
 
 } // namespace
 
@@ -349,17 +609,29 @@ KernelCode Contraction::emit(const Group &group, ModuleOp module, StringRef symb
   Operation *op = contractionOf(group);
   Space space;
   KernelFunction function(group, module, symbol, space, lanes);
-  ContractionEmission emission(group, op, space, function);
-  emission.emit();
-  function.finish();
+  std::vector<ContractionShape> shapes = contractionShapes(group, op, space, lanes);
   KernelCode code;
   code.symbol = symbol.str();
-  code.extent = emission.batch() * emission.n();
-  code.grain = 1;
-  double flops = 2.0 * emission.m().constant().value_or(64) * emission.k().constant().value_or(64);
-  code.nanosecondsPerUnit = flops / 60;
+  code.nanosecondsPerUnit = 0;
+  std::vector<std::unique_ptr<ContractionEmission>> emissions;
+  SizeExpr units(0);
+  for (const ContractionShape &shape : shapes) {
+    emissions.push_back(std::make_unique<ContractionEmission>(group, shape, space, function));
+    SizeExpr own = emissions.back()->units();
+    if (units == SizeExpr(0) || (own.isConstant() && units.isConstant() && *own.constant() > *units.constant()))
+      units = own;
+  }
+  int64_t scratch = 0;
+  for (auto &emission : emissions) {
+    emission->emit(units);
+    scratch = std::max(scratch, emission->scratchElements());
+    code.grain = emission->grain();
+    code.nanosecondsPerUnit += emission->nanoseconds();
+  }
+  code.extent = shapes[0].batchSize * units;
+  function.finish();
   int64_t width = computeType(getElementTypeOrSelf(op->getResult(0).getType())).getIntOrFloatBitWidth() / 8;
-  code.scratchBytes = (emission.k() + SizeExpr(emission.tileRows())) * SizeExpr(emission.panelColumns() * width);
+  code.scratchBytes = SizeExpr(scratch * width);
   code.canFault = loadsIndices(group);
   return code;
 }

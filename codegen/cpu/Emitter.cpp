@@ -38,6 +38,15 @@ Value Emitter::laneNumbers() {
   return arith::ConstantOp::create(builder, loc, builder.getI64VectorAttr(numbers));
 }
 
+Value Emitter::lanesInside(Value offset, Value bound) {
+  auto narrow = [&](Value value) { return broadcast(arith::TruncIOp::create(builder, loc, builder.getI32Type(), value)); };
+  SmallVector<int32_t> numbers = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
+  Value lane = arith::ConstantOp::create(builder, loc, builder.getI32VectorAttr(numbers));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, add(narrow(offset), lane), narrow(bound));
+}
+
+Value Emitter::firstLanes(Value count) { return lanesInside(constant(0), maximum(minimum(count, constant(lanes)), constant(0))); }
+
 void Emitter::loop(Value low, Value high, int64_t step, function_ref<void(Value)> body) {
   auto loop = scf::ForOp::create(builder, loc, low, high, constant(step));
   OpBuilder::InsertionGuard guard(builder);
@@ -148,15 +157,16 @@ Value Emitter::load(Value buffer, Type element, Value index, Value mask) {
   return arith::SelectOp::create(builder, loc, mask, loaded, zero);
 }
 
-Value Emitter::loadVector(Value buffer, Type element, Value index, Value mask) {
+Value Emitter::loadVector(Value buffer, Type element, Value index, Value mask, Value otherwise) {
   Value pointer = elementPointer(buffer, element, index);
   Type storage = storageType(element), type = vectorOf(storage);
   if (!mask)
     return fromStorage(LLVM::LoadOp::create(builder, loc, type, pointer, byteWidth(storage)), element);
-  Value zero = arith::ConstantOp::create(builder, loc, cast<TypedAttr>(builder.getZeroAttr(type)));
-  Value loaded = LLVM::MaskedLoadOp::create(builder, loc, type, pointer, mask, zero,
+  bool passesThrough = otherwise && otherwise.getType() == type;
+  Value loaded = LLVM::MaskedLoadOp::create(builder, loc, type, pointer, mask, passesThrough ? otherwise : zero(type),
                                             builder.getI32IntegerAttr(byteWidth(storage)), UnitAttr());
-  return fromStorage(loaded, element);
+  Value value = fromStorage(loaded, element);
+  return otherwise && !passesThrough ? arith::SelectOp::create(builder, loc, mask, value, otherwise) : value;
 }
 
 Value Emitter::gather(Value buffer, Type element, Value indices, Value mask) {

@@ -32,7 +32,12 @@ public:
   mlir::Value add(mlir::Value a, mlir::Value b) { return mlir::arith::AddIOp::create(builder, loc, a, b); }
   mlir::Value sub(mlir::Value a, mlir::Value b) { return mlir::arith::SubIOp::create(builder, loc, a, b); }
   mlir::Value mul(mlir::Value a, mlir::Value b) { return mlir::arith::MulIOp::create(builder, loc, a, b); }
+  mlir::Value div(mlir::Value a, mlir::Value b) { return mlir::arith::DivUIOp::create(builder, loc, a, b); } // of what is >= 0
   mlir::Value minimum(mlir::Value a, mlir::Value b) { return mlir::arith::MinSIOp::create(builder, loc, a, b); }
+  mlir::Value maximum(mlir::Value a, mlir::Value b) { return mlir::arith::MaxSIOp::create(builder, loc, a, b); }
+  mlir::Value zero(mlir::Type type) {
+    return mlir::arith::ConstantOp::create(builder, loc, mlir::cast<mlir::TypedAttr>(builder.getZeroAttr(type)));
+  }
   mlir::Value less(mlir::Value a, mlir::Value b) {
     return mlir::arith::CmpIOp::create(builder, loc, mlir::arith::CmpIPredicate::slt, a, b);
   }
@@ -40,6 +45,10 @@ public:
   mlir::Value broadcast(mlir::Value scalar);
   /// 0, 1, …, lanes - 1 as i64.
   mlir::Value laneNumbers();
+  /// The lanes whose number plus `offset` is in [0, bound); both i64, the bound below 2^31.
+  mlir::Value lanesInside(mlir::Value offset, mlir::Value bound);
+  /// The first `count` lanes (all where there are fewer).
+  mlir::Value firstLanes(mlir::Value count);
 
   /// `for (i = low; i < high; i += step) body(i)`.
   void loop(mlir::Value low, mlir::Value high, int64_t step, llvm::function_ref<void(mlir::Value)> body);
@@ -51,7 +60,9 @@ public:
   mlir::Value elementPointer(mlir::Value buffer, mlir::Type element, mlir::Value index);
   /// Reads storage into the compute type. `mask` may be null. Scalar: not read where the mask is false (0 instead).
   mlir::Value load(mlir::Value buffer, mlir::Type element, mlir::Value index, mlir::Value mask = {});
-  mlir::Value loadVector(mlir::Value buffer, mlir::Type element, mlir::Value index, mlir::Value mask = {});
+  /// `otherwise`: what lanes that the mask leaves out get (null: 0).
+  mlir::Value loadVector(mlir::Value buffer, mlir::Type element, mlir::Value index, mlir::Value mask = {},
+                         mlir::Value otherwise = {});
   mlir::Value gather(mlir::Value buffer, mlir::Type element, mlir::Value indices, mlir::Value mask = {});
   /// Writes a compute value as storage; the walker has rounded it to the dtype already.
   void store(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value index);

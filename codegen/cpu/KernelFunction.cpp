@@ -80,7 +80,8 @@ static func::FuncOp openBody(OpBuilder &builder, const kernel::Group &group, Mod
 }
 
 KernelFunction::KernelFunction(const kernel::Group &group, ModuleOp module, StringRef symbol, ir::Space &space, unsigned lanes)
-    : builder(module.getContext()), emitter(builder, UnknownLoc::get(module.getContext()), space, lanes), walker(group, emitter) {
+    : module(module), symbol(symbol.str()), builder(module.getContext()),
+      emitter(builder, UnknownLoc::get(module.getContext()), space, lanes), walker(group, emitter) {
   func::FuncOp body = openBody(builder, group, module, symbol);
   unsigned next = 0;
   for (Value input : group.inputs)

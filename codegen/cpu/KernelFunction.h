@@ -13,6 +13,8 @@ public:
   KernelFunction(const kernel::Group &group, mlir::ModuleOp module, llvm::StringRef symbol, ir::Space &space, unsigned lanes);
   void finish();
 
+  mlir::ModuleOp module;
+  std::string symbol; // prefix of all names that belong to the kernel
   mlir::OpBuilder builder;
   Emitter emitter;
   Walker walker;

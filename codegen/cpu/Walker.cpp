@@ -136,6 +136,17 @@ Value Walker::condition(ArrayRef<Cond> conds) {
   Value all;
   for (const Cond &cond : conds) {
     bool asVector = onLanes(cond.value) || onLanes(cond.bound);
+    if (asVector && !onLanes(cond.bound)) {
+      // base + lane against a bound that 31 bits hold: half the width, a quarter of the instructions.
+      Expr rest = cond.value - Expr::variable(*laneVariable);
+      IndexRange range = e.space.range(cond.value), bound = e.space.range(cond.bound);
+      bool isShort =
+          range.low && range.high && *range.low > -(1 << 30) && *range.high < (1 << 30) && bound.high && *bound.high < (1 << 30);
+      if (!onLanes(rest) && isShort) {
+        all = both(all, e.lanesInside(e.add(index(rest, false), laneBase), index(cond.bound, false)));
+        continue;
+      }
+    }
     // 0 <= value < bound in one unsigned comparison.
     Value holds = arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::ult, index(cond.value, asVector),
                                         index(cond.bound, asVector));
@@ -267,12 +278,15 @@ SmallVector<Value> Walker::atAll(ValueRange values, ArrayRef<Expr> point) {
 }
 
 Value Walker::operandAt(Operation *op, unsigned operand, ArrayRef<Expr> loops, Value *insideOut) {
-  Access access = cast<IndexedOp>(op).access(operand, loops, e.space);
+  return insideAt(op->getOperand(operand), cast<IndexedOp>(op).access(operand, loops, e.space), insideOut);
+}
+
+Value Walker::insideAt(Value source, const Access &access, Value *insideOut) {
   SmallVector<Cond> guards;
   addGuards(e.space, access.inside, guards);
   Value inside = condition(guards), outer = guard;
   guard = both(guard, inside);
-  Value value = at(op->getOperand(operand), access.indices);
+  Value value = at(source, access.indices);
   guard = outer;
   if (insideOut)
     *insideOut = inside;

@@ -32,6 +32,8 @@ public:
   llvm::SmallVector<mlir::Value> atAll(mlir::ValueRange values, llvm::ArrayRef<ir::Expr> point);
   /// The operand of a hero at its access; what is not inside is 0. `inside` gets the condition, null when always inside.
   mlir::Value operandAt(mlir::Operation *op, unsigned operand, llvm::ArrayRef<ir::Expr> loops, mlir::Value *inside = nullptr);
+  /// A value where it is inside, else 0.
+  mlir::Value insideAt(mlir::Value value, const ir::Access &access, mlir::Value *inside = nullptr);
   void store(mlir::Value value, mlir::Value buffer, mlir::RankedTensorType type, llvm::ArrayRef<ir::Expr> point);
 
   mlir::Value scalarIndex(const ir::Expr &expr);

@@ -240,6 +240,39 @@ bool Space::dependsOn(const Expr &expr, VariableId id) const {
   });
 }
 
+static Expr product(llvm::ArrayRef<VariableId> variables, int64_t coefficient) {
+  Expr result(coefficient);
+  for (VariableId id : variables)
+    result = result * Expr::variable(id);
+  return result;
+}
+
+std::optional<Expr> Space::coefficient(const Expr &expr, VariableId id) const {
+  Expr sum;
+  for (const Expr::Term &term : expr.terms()) {
+    llvm::SmallVector<VariableId> others;
+    llvm::copy_if(term.variables, std::back_inserter(others), [&](VariableId own) { return own != id; });
+    if (llvm::any_of(others, [&](VariableId own) { return dependsOn(Expr::variable(own), id); }))
+      return std::nullopt;
+    size_t power = term.variables.size() - others.size();
+    if (power > 1)
+      return std::nullopt;
+    if (power == 1)
+      sum = sum + product(others, term.coefficient);
+  }
+  return sum;
+}
+
+Expr Space::termsOn(const Expr &expr, llvm::ArrayRef<VariableId> ids) const {
+  Expr sum;
+  for (const Expr::Term &term : expr.terms()) {
+    Expr own = product(term.variables, term.coefficient);
+    if (llvm::any_of(ids, [&](VariableId id) { return dependsOn(own, id); }))
+      sum = sum + own;
+  }
+  return sum;
+}
+
 std::string Space::str(const Expr &expr) const {
   if (expr.terms().empty())
     return "0";

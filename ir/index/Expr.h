@@ -78,6 +78,10 @@ public:
   bool isInside(const Expr &value, const Expr &bound) const;
   /// Whether a variable occurs in an expression, also inside quotients and loaded indices.
   bool dependsOn(const Expr &expr, VariableId id) const;
+  /// What a variable is multiplied by; nothing where the expression is not linear in it.
+  std::optional<Expr> coefficient(const Expr &expr, VariableId id) const;
+  /// The terms in which one of these variables occurs.
+  Expr termsOn(const Expr &expr, llvm::ArrayRef<VariableId> ids) const;
   std::string str(const Expr &expr) const;
 
 private:

@@ -1,0 +1,32 @@
+// The innermost loop of contractions, in a function of its own: beside other loops, LLVM keeps their constants in registers and
+// puts accumulators on the stack.
+#pragma once
+
+#include "codegen/cpu/Emitter.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <optional>
+
+namespace ember::cpu {
+
+/// sums[row * sumsStep + column] = (continues ? sums[…] : 0) + sum over k of left[row * leftStep + k] * right[k * rightStep +
+/// column] for `rows` rows and `vectors` vectors of columns, one fma chain each in rising k. Steps that are not known are
+/// arguments.
+struct Microkernel {
+  mlir::Type compute;
+  int64_t rows, vectors, sumsStep;
+  std::optional<int64_t> leftStep, rightStep;
+  bool mayContinue; // else sums begin at 0
+  bool isMasked;    // reads only columns below `columnCount` of the right operand
+
+  struct Arguments {
+    mlir::Value left, leftStep, right, rightStep, sums, depth, continues, columnCount;
+  };
+  /// Writes the function into the module, unless it is there, and a call of it.
+  void call(Emitter &e, mlir::ModuleOp module, llvm::StringRef prefix, const Arguments &arguments) const;
+
+private:
+  std::string nameWith(llvm::StringRef prefix) const;
+  void write(Emitter &e, mlir::ModuleOp module, llvm::StringRef name) const;
+};
+
+} // namespace ember::cpu

@@ -1,0 +1,71 @@
+// Copies of what a contraction reads, laid out for its innermost loop.
+#pragma once
+
+#include "codegen/cpu/ContractionShape.h"
+#include "codegen/cpu/Walker.h"
+
+namespace ember::cpu {
+
+/// Dimensions that a flat position within a block walks. The first one starts at `first` (null: 0), the others are whole.
+struct Walk {
+  llvm::ArrayRef<Dim> dims;
+  mlir::Value first;
+  int64_t alignment = 1; // vectors start at multiples of it
+};
+
+/// Where an operand's elements lie. Without a pointer (prologue ops, guards) they are had through the walker alone.
+struct Source {
+  mlir::Value pointer;
+  mlir::Type element;
+  ir::Expr address;
+};
+
+class Packer {
+public:
+  Packer(Emitter &emitter, Walker &walker, const ContractionShape &shape, unsigned operand, Source source)
+      : e(emitter), w(walker), space(emitter.space), shape(shape), operand(operand), source(source) {}
+
+  /// Binds the loops of a walk to a flat position.
+  void bind(const Walk &walk, mlir::Value flat);
+  /// How many of the last dimensions lie one after the other in memory, one element apart.
+  size_t adjacentDims(llvm::ArrayRef<Dim> dims) const;
+  /// The distance between positions, where it is the same over all dimensions; 0 where there are none.
+  std::optional<ir::Expr> commonStep(llvm::ArrayRef<Dim> dims) const;
+  ir::Expr partOn(llvm::ArrayRef<Dim> dims) const;
+
+  /// to[i * stride + j] = the element at major position majorStart + i (i < majorCount) and minor position minorStart + j, 0 from
+  /// minorCount to the next whole vector. A null majorStart: the whole block, dimension by dimension. May write whole vectors
+  /// beyond minorCount and up to `lanes` rows beyond majorCount.
+  void pack(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
+            mlir::Value minorCount, mlir::Value to, mlir::Value stride);
+
+private:
+  // A part of a vector's lanes that lie one after the other: where lane 0 would be, and which lanes (null: all).
+  struct Piece {
+    mlir::Value offset, mask;
+  };
+  int64_t piecesOf(const Walk &walk) const;
+  llvm::SmallVector<Piece> pieces(const Walk &walk, mlir::Value start, mlir::Value limit);
+  mlir::Value load(llvm::ArrayRef<Piece> pieces, mlir::Value offset);
+  void forEach(const Walk &walk, mlir::Value start, mlir::Value count, llvm::function_ref<void(mlir::Value)> body);
+
+  void copy(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
+            mlir::Value minorCount, mlir::Value to, mlir::Value stride);
+  void transpose(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
+                 mlir::Value minorCount, mlir::Value to, mlir::Value stride);
+  void gather(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
+              mlir::Value minorCount, mlir::Value to, mlir::Value stride);
+  mlir::Type compute() const;
+
+  Emitter &e;
+  Walker &w;
+  ir::Space &space;
+  const ContractionShape &shape;
+  unsigned operand;
+  Source source;
+};
+
+/// The rows of a square of vectors become its columns.
+llvm::SmallVector<mlir::Value> transposed(Emitter &e, llvm::ArrayRef<mlir::Value> rows);
+
+} // namespace ember::cpu
