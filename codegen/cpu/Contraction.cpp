@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kRowUnit = 24;         // ranges of rows are cut at multiples: every tile height divides it
 constexpr int64_t kMostRows = 22 * 24;   // of a block
 constexpr int64_t kMostColumns = 512;    // of a block
-constexpr int64_t kMostDepth = 512;      // of a block; a little more is taken in one
+constexpr int64_t kMostDepth = 512;      // of a block; up to twice as much is taken in one
 constexpr int64_t kFewRows = 16;         // so few rows do not pay for packing what can be read where it lies
 constexpr int64_t kMostStaged = 1 << 21; // elements of a staged operand
 
@@ -125,7 +125,7 @@ private:
       isOneBlock = depth.empty();
       return;
     }
-    if (*own * depthInner <= kMostDepth * 3 / 2)
+    if (*own * depthInner <= kMostDepth * 2)
       depthCount = std::max<int64_t>(1, *own);
     int64_t blocks = (*own + depthCount - 1) / depthCount; // of equal size
     if (blocks > 0)
