@@ -43,7 +43,7 @@ NativeExecutable::NativeExecutable(std::unique_ptr<HostTable> table, std::vector
 void NativeExecutable::report() const {
   for (size_t i = 0; i < spent.size(); ++i)
     std::fprintf(stderr, "%10.1f us a run  %6lld runs  %s\n", spent[i] / 1e3 / std::max<int64_t>(runs, 1),
-                 static_cast<long long>(runs), table->program.launches[i].name);
+                 static_cast<long long>(runs.load()), table->program.launches[i].name);
 }
 
 std::vector<NativeExecutable *> &NativeExecutable::timedExecutables() {

@@ -4,6 +4,7 @@
 #include "codegen/Compiler.h"
 #include "codegen/cpu/HostTable.h"
 #include "codegen/cpu/KernelCache.h"
+#include <atomic>
 #include <mutex>
 
 namespace ember::cpu {
@@ -31,7 +32,7 @@ private:
   std::vector<LoadedKernel> kernels; // keep their code alive
   ArenaUse staticArena;
   std::vector<int64_t> spent; // nanoseconds by launch
-  int64_t runs = 0;
+  std::atomic<int64_t> runs = 0;
 };
 
 } // namespace ember::cpu

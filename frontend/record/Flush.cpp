@@ -92,7 +92,8 @@ Hash128 Recorder::keyOf(Run &run, bool donate) {
   // Nobody else reads it: no handle, no op kept for a backward, no other node with the same memory.
   run.donated.clear();
   for (Recorded *slot : slots) {
-    bool donated = donate && slot->isLeaf && !slot->kept && slot->owner.use_count() == 1 && slot->buffer.use_count() == 2 &&
+    bool donated = donate && slot->isLeaf && !slot->kept && slot->owner.use_count() == 1 &&
+                   (!slot->owner->recorder || slot->owner->recorder == this) && slot->buffer.use_count() == 2 &&
                    slot->owner->buffer == slot->buffer && slot->owner->type.getRank() > 0;
     run.donated.push_back(donated);
   }

@@ -311,12 +311,10 @@ Value Recorder::leafValue(const NodeRef &node) {
   auto known = leaves.find(node.get());
   if (known != leaves.end())
     return known->second->value;
-  std::shared_ptr<Buffer> buffer = node->buffer;
-  if (node->recorder && node->recorder != this) {
-    if (node->requiresGrad && !node->leaf)
-      throw Error("a tensor that requires a gradient was recorded on another thread: use it there, or detach() it there");
-    buffer = elsewhere(node, true);
-  }
+  bool isElsewhere = node->recorder && node->recorder != this; // then it is read under that recorder's lock alone
+  if (isElsewhere && node->requiresGrad && !node->leaf)
+    throw Error("a tensor that requires a gradient was recorded on another thread: use it there, or detach() it there");
+  std::shared_ptr<Buffer> buffer = isElsewhere ? elsewhere(node, true) : node->buffer;
   if (!buffer)
     throw lost();
   Value value = LeafOp::create(opBuilder, opBuilder.getUnknownLoc(), node->type);
