@@ -145,9 +145,18 @@ void ember_rt_bernoulli(ember_generator *generator, uint32_t dtype, void *out, i
 /* count integers of any dtype in [low, high). */
 void ember_rt_randint(ember_generator *generator, uint32_t dtype, void *out, int64_t count, int64_t low, int64_t high);
 void ember_rt_randperm(ember_generator *generator, int64_t *out, int64_t count);
+/* As if so many words had been drawn. */
+void ember_rt_skip(ember_generator *generator, uint64_t words);
 /* PyTorch's 5056 bytes of generator state. set: 0, or -1 when they are no such state. */
 void ember_rt_get_state(const ember_generator *generator, uint8_t bytes[5056]);
 int ember_rt_set_state(ember_generator *generator, const uint8_t bytes[5056]);
+
+/* Kernels of random ops: draw count values from the state's 5056 bytes and write the state after them, perhaps in the same
+   memory, where next is not NULL. a, b: low and high; mean and deviation; the probability of 1; none. */
+void ember_rt_draw_uniform(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
+void ember_rt_draw_normal(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
+void ember_rt_draw_bernoulli(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
+void ember_rt_draw_randperm(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 
 /* Conversions, to nearest even. */
 uint16_t ember_rt_to_bf16(float value);

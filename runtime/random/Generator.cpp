@@ -7,12 +7,19 @@
 
 namespace {
 
+uint32_t mixed(uint32_t high, uint32_t low, uint32_t far) {
+  uint32_t both = (high & 0x80000000u) | (low & 0x7fffffffu);
+  return far ^ (both >> 1) ^ (-(low & 1) & 0x9908b0dfu);
+}
+
+// In three stretches, none of which wraps around, so that they become vector code.
 void regenerate(ember_generator *g) {
   uint32_t *s = g->state;
-  for (int i = 0; i < 624; ++i) {
-    uint32_t mixed = (s[i] & 0x80000000u) | (s[(i + 1) % 624] & 0x7fffffffu);
-    s[i] = s[(i + 397) % 624] ^ (mixed >> 1) ^ (mixed & 1 ? 0x9908b0dfu : 0);
-  }
+  for (int i = 0; i < 227; ++i)
+    s[i] = mixed(s[i], s[i + 1], s[i + 397]);
+  for (int i = 227; i < 623; ++i)
+    s[i] = mixed(s[i], s[i + 1], s[i - 227]);
+  s[623] = mixed(s[623], s[0], s[396]);
   g->next = 0;
   g->left = 624;
 }
@@ -185,6 +192,17 @@ uint32_t ember_rt_random32(ember_generator *g) {
   y ^= (y << 7) & 0x9d2c5680u;
   y ^= (y << 15) & 0xefc60000u;
   return y ^ (y >> 18);
+}
+
+void ember_rt_skip(ember_generator *g, uint64_t words) {
+  while (words >= g->left) {
+    words -= g->left;
+    regenerate(g);
+    // The word that asked for the new block is its first: it has been drawn.
+    g->next = 1;
+  }
+  g->left -= static_cast<uint32_t>(words);
+  g->next += static_cast<uint32_t>(words);
 }
 
 uint64_t ember_rt_random64(ember_generator *g) {
