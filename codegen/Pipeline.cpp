@@ -1,5 +1,6 @@
 #include "codegen/Pipeline.h"
 
+#include "passes/Decompose.h"
 #include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
 #include "passes/Simplify.h"
@@ -17,6 +18,7 @@ func::FuncOp mainOf(ModuleOp module) {
 }
 
 void groupIntoKernels(func::FuncOp function, const TargetModel &target, const CompileOptions &options) {
+  passes::decompose(function);
   if (options.simplify) {
     passes::foldConstants(function);
     passes::simplify(function);

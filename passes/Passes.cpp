@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/Autodiff.h"
+#include "passes/Decompose.h"
 #include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
 #include "passes/OpGroup.h"
@@ -93,6 +94,13 @@ struct PlanMemoryPass : PassWrapper<PlanMemoryPass, OperationPass<func::FuncOp>>
   }
 };
 
+struct DecomposePass : PassWrapper<DecomposePass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DecomposePass)
+  StringRef getArgument() const override { return "ember-decompose"; }
+  StringRef getDescription() const override { return "replaces ops that are defined by a graph of others by that graph"; }
+  void runOnOperation() override { decompose(getOperation()); }
+};
+
 // main(x…) -> y becomes main(x…) -> (y, dy/dx…), where y is a float scalar and every float argument gets a gradient.
 struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AutodiffPass)
@@ -129,6 +137,7 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
 } // namespace
 
 void registerPasses() {
+  PassRegistration<DecomposePass>();
   PassRegistration<FormKernelsPass>();
   PassRegistration<PlanMemoryPass>();
   PassRegistration<AutodiffPass>();

@@ -3,7 +3,7 @@
 
 namespace ember::passes {
 
-/// Registers --ember-autodiff, --ember-fold-constants, --ember-simplify and --ember-form-kernels.
+/// Registers --ember-autodiff, --ember-decompose, --ember-fold-constants, --ember-simplify and --ember-form-kernels.
 void registerPasses();
 
 } // namespace ember::passes

@@ -23,29 +23,6 @@ OwningOpRef<ModuleOp> newKernelModule(MLIRContext &context) {
 
 namespace {
 
-uint32_t dtypeNumber(Type element) {
-  if (element.isF64())
-    return EMBER_F64;
-  if (element.isF32())
-    return EMBER_F32;
-  if (element.isBF16())
-    return EMBER_BF16;
-  if (element.isF16())
-    return EMBER_F16;
-  switch (element.getIntOrFloatBitWidth()) {
-  case 64:
-    return EMBER_I64;
-  case 32:
-    return EMBER_I32;
-  case 16:
-    return EMBER_I16;
-  case 8:
-    return element.isUnsignedInteger() ? EMBER_U8 : EMBER_I8;
-  default:
-    return EMBER_BOOL;
-  }
-}
-
 // Writes C structs as constants; the layouts are those of ember_rt.h on x86-64.
 class Writer {
 public:
@@ -103,7 +80,7 @@ public:
 
   llvm::Constant *signature(llvm::StringRef name, RankedTensorType type) {
     return structure(
-        {text(name), u32(dtypeNumber(type.getElementType())), u32(type.getRank()), numbers<int64_t>(type.getShape())});
+        {text(name), u32(ir::dtypeNumber(type.getElementType())), u32(type.getRank()), numbers<int64_t>(type.getShape())});
   }
 
   llvm::Constant *u64(uint64_t value) { return llvm::ConstantInt::get(wide, value); }

@@ -10,6 +10,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "runtime/include/ember_rt.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -20,11 +21,6 @@
 #include <cmath>
 #include <mutex>
 #include <stdexcept>
-
-extern "C" {
-struct ember_fault;
-void ember_rt_note_fault(ember_fault *, int32_t, int64_t, int64_t);
-}
 
 using namespace mlir;
 
@@ -191,8 +187,14 @@ LoadedCode::LoadedCode(const std::string &object) : engine(std::make_unique<Engi
   library.addGenerator(std::move(*generator));
   // The runtime is linked with hidden symbols: what kernels call is named here.
   llvm::orc::SymbolMap symbols;
-  symbols[engine->jit->mangleAndIntern("ember_rt_note_fault")] = {llvm::orc::ExecutorAddr::fromPtr(&ember_rt_note_fault),
-                                                                  llvm::JITSymbolFlags::Exported};
+  auto name = [&](const char *symbol, auto *function) {
+    symbols[engine->jit->mangleAndIntern(symbol)] = {llvm::orc::ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported};
+  };
+  name("ember_rt_note_fault", &ember_rt_note_fault);
+  name("ember_rt_draw_uniform", &ember_rt_draw_uniform);
+  name("ember_rt_draw_normal", &ember_rt_draw_normal);
+  name("ember_rt_draw_bernoulli", &ember_rt_draw_bernoulli);
+  name("ember_rt_draw_randperm", &ember_rt_draw_randperm);
   check(library.define(llvm::orc::absoluteSymbols(std::move(symbols))));
   check(engine->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "kernels")));
 }

@@ -595,13 +595,14 @@ double panelElements(const Group &group) {
   Operation *op = contractionOf(group);
   if (!op)
     return 0;
-  Roles roles = rolesOf(group, op);
-  SmallVector<SizeExpr> sizes = sizesOf(op->getResult(0));
-  sizes.erase(sizes.begin() + roles.mBegin, sizes.begin() + roles.nBegin);
-  llvm::append_range(sizes, cast<IndexedOp>(op).reducedSizes());
-  double count = 1;
-  for (const SizeExpr &size : sizes)
-    count *= size.constant().value_or(64);
+  Space space;
+  double count = 0;
+  for (const ContractionShape &shape : contractionShapes(group, op, space, /*lanes=*/16)) {
+    double own = 1;
+    for (const SizeExpr &size : {shape.batchSize, sizeOf(shape.columns), sizeOf(shape.depth)})
+      own *= static_cast<double>(size.constant().value_or(64));
+    count += own;
+  }
   return count;
 }
 

@@ -4,6 +4,7 @@
 #include "codegen/cpu/Cost.h"
 #include "codegen/cpu/InPlace.h"
 #include "codegen/cpu/Nest.h"
+#include "codegen/cpu/Random.h"
 #include "codegen/cpu/Scatter.h"
 #include "codegen/cpu/Sweep.h"
 #include "ir/EmberDialect.h"
@@ -20,6 +21,7 @@ CpuTarget::CpuTarget() {
   generators.push_back(std::make_unique<Contraction>());
   generators.push_back(std::make_unique<Scatter>());
   generators.push_back(std::make_unique<Sweep>(*generators.front())); // of nests
+  generators.push_back(std::make_unique<Random>());
 }
 
 Verdict CpuTarget::consider(ArrayRef<Operation *> ops, ArrayRef<Value> outputs) const {

@@ -13,17 +13,17 @@ namespace ember::cpu {
 
 namespace {
 
-// The input that is a scatter's base and nothing else: the updates must not be made of elements that were written before.
-std::optional<unsigned> writableBase(const Group &group, ScatterOp scatter) {
-  Value base = scatter->getOperand(0);
-  if (!group.isInput(base))
+// The number of an input that one operand of one op reads, no other: a scatter's updates must not be made of elements of its base
+// that were written before.
+std::optional<unsigned> inputReadOnce(const Group &group, Value value) {
+  if (!group.isInput(value))
     return std::nullopt;
   int64_t uses = 0;
   for (Operation *op : group.ops)
-    uses += llvm::count(op->getOperands(), base);
+    uses += llvm::count(op->getOperands(), value);
   if (uses != 1)
     return std::nullopt;
-  return llvm::find(group.inputs, base) - group.inputs.begin();
+  return llvm::find(group.inputs, value) - group.inputs.begin();
 }
 
 // Every read of an input by one output, and where that output is written.
@@ -98,13 +98,16 @@ void addPairs(const Part &part, unsigned inputCount, SmallVectorImpl<std::pair<u
 // Parts of a sweep run in any order: what one replaces, no other reads.
 SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(const Group &group) {
   SmallVector<std::pair<unsigned, unsigned>> pairs;
-  if (auto scatter = llvm::find_if(group.ops, [](Operation *op) { return isa<ScatterOp>(op); }); scatter != group.ops.end()) {
-    if (std::optional<unsigned> base = writableBase(group, cast<ScatterOp>(*scatter)))
-      pairs.push_back({0u, *base});
+  if (auto opaque = llvm::find_if(group.ops, [](Operation *op) { return isa<OpaqueOp>(op); }); opaque != group.ops.end()) {
+    for (auto [number, output] : llvm::enumerate(group.outputs)) {
+      int operand = cast<OpaqueOp>(*opaque).inPlaceOperand(cast<OpResult>(output).getResultNumber());
+      if (operand < 0)
+        continue;
+      if (std::optional<unsigned> place = inputReadOnce(group, (*opaque)->getOperand(operand)))
+        pairs.push_back({static_cast<unsigned>(number), *place});
+    }
     return pairs;
   }
-  if (llvm::any_of(group.ops, [](Operation *op) { return isa<OpaqueOp>(op); }))
-    return pairs;
   std::vector<Part> parts = independentParts(group);
   SmallVector<unsigned> readers(group.inputs.size());
   for (const Part &part : parts) {

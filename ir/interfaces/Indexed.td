@@ -116,13 +116,12 @@ def Ember_OpaqueOp : OpInterface<"OpaqueOp"> {
   ];
 }
 
-// A random draw, run by the runtime's kernel of this name (runtime/include/ember_rt.h): operands (state, parameters…),
-// results (values, state').
+// A random draw: operands (state, up to two f64 parameters), results (values, state').
 def Ember_RandomOp : OpInterface<"RandomOp", [Ember_OpaqueOp]> {
   let cppNamespace = "::ember::ir";
   let methods = [
-    InterfaceMethod<"The runtime function, e.g. ember_rt_kernel_uniform.", "::llvm::StringRef", "runtimeKernel", (ins)>,
-    InterfaceMethod<"Words of the generator that the draw consumes when it draws at all.", "int64_t", "wordCount", (ins)>,
+    InterfaceMethod<"The runtime's function that draws: one of ember_rt_draw_… in runtime/include/ember_rt.h.",
+      "::llvm::StringRef", "runtimeKernel", (ins)>,
   ];
 }
 

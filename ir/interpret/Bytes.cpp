@@ -1,5 +1,6 @@
 #include "ir/interpret/Bytes.h"
 
+#include "runtime/include/ember_rt.h"
 #include "llvm/ADT/APFloat.h"
 #include <cstring>
 
@@ -8,6 +9,29 @@ using namespace mlir;
 namespace ember::ir {
 
 int64_t byteWidth(Type dtype) { return std::max<int64_t>(1, dtype.getIntOrFloatBitWidth() / 8); }
+
+uint32_t dtypeNumber(Type element) {
+  if (element.isF64())
+    return EMBER_F64;
+  if (element.isF32())
+    return EMBER_F32;
+  if (element.isBF16())
+    return EMBER_BF16;
+  if (element.isF16())
+    return EMBER_F16;
+  switch (element.getIntOrFloatBitWidth()) {
+  case 64:
+    return EMBER_I64;
+  case 32:
+    return EMBER_I32;
+  case 16:
+    return EMBER_I16;
+  case 8:
+    return element.isUnsignedInteger() ? EMBER_U8 : EMBER_I8;
+  default:
+    return EMBER_BOOL;
+  }
+}
 
 static uint64_t loadBits(const char *bytes, int64_t width) {
   uint64_t bits = 0;

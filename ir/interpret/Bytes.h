@@ -8,6 +8,8 @@ namespace ember::ir {
 
 /// Bytes of one element in memory: bool takes one.
 int64_t byteWidth(mlir::Type dtype);
+/// The dtype's number in the runtime: its ember_dtype.
+uint32_t dtypeNumber(mlir::Type dtype);
 
 /// A tensor of `type` (static) read from row-major bytes, and written to them.
 ReferenceTensor referenceOf(mlir::RankedTensorType type, const void *bytes);

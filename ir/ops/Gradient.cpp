@@ -4,6 +4,7 @@
 #include "ir/ops/Constant.h"
 #include "ir/ops/Reduction.h"
 #include "ir/ops/View.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -46,6 +47,47 @@ Value expandReduced(OpBuilder &builder, Location loc, Value reduced, ArrayRef<in
   if (kept == wide)
     return reduced;
   return BroadcastOp::create(builder, loc, wide, reduced);
+}
+
+Value broadcastTo(OpBuilder &builder, Location loc, Value value, RankedTensorType type) {
+  if (value.getType() == type)
+    return value;
+  return BroadcastOp::create(builder, loc, type, value);
+}
+
+Value castTo(OpBuilder &builder, Location loc, Value value, Type dtype) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getElementType() == dtype)
+    return value;
+  return CastOp::create(builder, loc, type.clone(dtype), value);
+}
+
+// A size known only at run time is counted: the sum of as many ones, exact in double.
+Value elementCount(OpBuilder &builder, Location loc, RankedTensorType type, ArrayRef<int64_t> axes) {
+  SizeExpr count(1);
+  SmallVector<SizeExpr> sizes;
+  SmallVector<int64_t> all;
+  for (int64_t axis : axes) {
+    all.push_back(sizes.size());
+    sizes.push_back(dimSize(type, axis));
+    count = count * sizes.back();
+  }
+  Type dtype = builder.getF64Type();
+  if (std::optional<int64_t> number = count.constant())
+    return fullLike(builder, loc, RankedTensorType::get({}, dtype), static_cast<double>(*number));
+  return SumOp::create(builder, loc, fullLike(builder, loc, tensorOf(sizes, dtype), 1), all);
+}
+
+std::optional<bool> constantBool(Value value) {
+  DenseElementsAttr constant;
+  if (!matchPattern(value, m_Constant(&constant)))
+    return std::nullopt;
+  return constant.getSplatValue<bool>();
+}
+
+Value choose(OpBuilder &builder, Location loc, Value condition, Value yes, Value no) {
+  auto flags = cast<RankedTensorType>(cast<RankedTensorType>(yes.getType()).clone(builder.getI1Type()));
+  return SelectOp::create(builder, loc, broadcastTo(builder, loc, condition, flags), yes, no);
 }
 
 Value zeroUnless(OpBuilder &builder, Location loc, Value condition, Value value) {

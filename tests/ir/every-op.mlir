@@ -137,6 +137,20 @@ func.func @kernel(%x: tensor<4xf32> {ember.donated = -1 : i64}, %w: tensor<4xf32
   return %z, %y#1 : tensor<4xf32>, tensor<4xf32>
 }
 
+func.func @random(%s: tensor<5056xui8>, %a: tensor<f64>, %t: tensor<i1>) -> tensor<5056xui8> {
+  %u, %0 = ember.uniform %s, %a, %a : tensor<4x8xf32>
+  %v, %1 = ember.normal %0, %a, %a : tensor<?xf64, #ember.dims<[B]>>
+  %w, %2 = ember.bernoulli %1, %a : tensor<4xi1>
+  %r, %3 = ember.randperm %2 : tensor<10xi64>
+  %y, %scale, %4 = ember.dropout %u, %a, %t, %3 : tensor<4x8xf32>
+  return %4 : tensor<5056xui8>
+}
+
+func.func @batch_norm(%x: tensor<?x3x5xf32, #ember.dims<[B]>>, %w: tensor<3xf32>, %t: tensor<i1>, %e: tensor<f64>) -> tensor<?x3x5xf32, #ember.dims<[B]>> {
+  %y, %nm, %nv, %m, %i = ember.batch_norm %x, %w, %w, %w, %w, %t, %e, %e : tensor<?x3x5xf32, #ember.dims<[B]>>, tensor<3xf32>
+  return %y : tensor<?x3x5xf32, #ember.dims<[B]>>
+}
+
 // While a program is recorded only: a package refuses it.
 func.func @recorded() -> tensor<4xf32> {
   %0 = ember.leaf : tensor<4xf32>
