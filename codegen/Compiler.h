@@ -17,6 +17,7 @@ struct CompileOptions {
   std::string target = "native"; // native, x86-64-v3, x86-64-v4
   bool simplify = true;          // false: the ops as they were recorded
   bool fuse = true;              // false: every op is a kernel of its own
+  int64_t maxMemory = 0;         // bytes of the arena, where sizes are static: values are recomputed to fit; 0: no limit
   bool interpret = false;        // reference values instead of compiled code
 
   /// What the environment asks for: EMBER_INTERPRET=1.

@@ -104,7 +104,7 @@ private:
       mapping.map(input, body->addArgument(input.getType(), input.getLoc()));
     builder.setInsertionPointToEnd(body);
     for (Operation *op : all)
-      builder.clone(*op, mapping);
+      builder.clone(*op, mapping)->removeAttr(kRecomputed);
     SmallVector<Value> yielded;
     for (Value output : outputs)
       yielded.push_back(mapping.lookup(output));

@@ -187,6 +187,8 @@ private:
     joined.ops = nodes[a].ops;
     llvm::append_range(joined.ops, nodes[b].ops);
     llvm::sort(joined.ops, [&](Operation *x, Operation *y) { return ops.position(x) < ops.position(y); });
+    if (undoesRecomputing(joined.ops))
+      return false;
     describe(joined);
     if (joined.inputs.size() + joined.outputs.size() > buffers)
       return false;
@@ -196,6 +198,18 @@ private:
     joined.nanoseconds = verdict.nanoseconds;
     replace(a, b, std::move(joined));
     return true;
+  }
+
+  // What is computed again beside where it was computed first is kept after all.
+  bool undoesRecomputing(const OpGroup &joined) {
+    if (!firstRecomputed) {
+      firstRecomputed = INT64_MAX;
+      for (Operation &op : ops.block)
+        if (op.hasAttr(kRecomputed))
+          firstRecomputed = std::min(*firstRecomputed, ops.position(&op));
+    }
+    return ops.position(joined.front()) < *firstRecomputed &&
+           llvm::any_of(joined, [](Operation *op) { return op->hasAttr(kRecomputed); });
   }
 
   // `a` becomes the joined group, `b` part of it.
@@ -264,6 +278,7 @@ private:
   llvm::DenseMap<unsigned, unsigned> mergedInto;
   llvm::DenseMap<Value, SmallVector<unsigned>> readers;
   std::priority_queue<Pair> heap;
+  std::optional<int64_t> firstRecomputed; // position
 };
 
 } // namespace

@@ -11,6 +11,9 @@ namespace ember::passes {
 /// Cloned into every reader: costs nothing, or less than reading it from memory. Constants, views, what has no operands.
 bool isFree(mlir::Operation *op);
 
+/// The mark of an op that is computed again for later readers: it joins no group of ops before them.
+inline constexpr llvm::StringLiteral kRecomputed = "ember.recomputed";
+
 /// Ops that compute, in the block's order.
 using OpGroup = llvm::SmallVector<mlir::Operation *>;
 

@@ -13,6 +13,7 @@
 #include "passes/FormKernels.h"
 #include "passes/OpGroup.h"
 #include "passes/PlanMemory.h"
+#include "passes/Rematerialize.h"
 #include "passes/Simplify.h"
 
 using namespace mlir;
@@ -101,6 +102,16 @@ struct DecomposePass : PassWrapper<DecomposePass, OperationPass<func::FuncOp>> {
   void runOnOperation() override { decompose(getOperation()); }
 };
 
+struct RematerializePass : PassWrapper<RematerializePass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RematerializePass)
+  StringRef getArgument() const override { return "ember-rematerialize"; }
+  StringRef getDescription() const override { return "recomputes, after the op at the peak, what costs more to keep"; }
+  void runOnOperation() override {
+    if (Operation *peak = opAtPeak(getOperation()))
+      rematerialize(getOperation(), peak);
+  }
+};
+
 // main(x…) -> y becomes main(x…) -> (y, dy/dx…), where y is a float scalar and every float argument gets a gradient.
 struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AutodiffPass)
@@ -143,6 +154,7 @@ void registerPasses() {
   PassRegistration<AutodiffPass>();
   PassRegistration<SimplifyPass>();
   PassRegistration<FoldConstantsPass>();
+  PassRegistration<RematerializePass>();
 }
 
 } // namespace ember::passes

@@ -4,6 +4,7 @@
 #include "ir/interpret/Interpreter.h"
 #include "mlir/Parser/Parser.h"
 #include "passes/FoldConstants.h"
+#include "passes/Rematerialize.h"
 #include "passes/Simplify.h"
 #include "tests/passes/RandomGraph.h"
 #include <cmath>
@@ -102,6 +103,21 @@ TEST(RandomGraphs, SimplifyAndFoldConstantsKeepBits) {
     after += opCount(program.function());
   }
   EXPECT_LT(after, before * 9 / 10); // the programs do hold what simplifies
+}
+
+TEST(RandomGraphs, RematerializeKeepsBits) {
+  int64_t saved = 0;
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    Program program(ember::tests::RandomGraph(seed, 40).text);
+    Bits expected = interpreted(program.function(), seed);
+    Operation *split = ember::passes::opAtPeak(program.function());
+    for (unsigned i = 0; i < seed % 5 && split->getPrevNode(); ++i) // about the peak
+      split = split->getPrevNode();
+    saved += ember::passes::rematerialize(program.function(), split);
+    ASSERT_EQ(interpreted(program.function(), seed), expected) << "seed " << seed;
+    ASSERT_TRUE(succeeded(program.module->verify())) << "seed " << seed;
+  }
+  EXPECT_GT(saved, 0);
 }
 
 TEST(RandomGraphs, CompiledBitsDoNotDependOnPasses) {
