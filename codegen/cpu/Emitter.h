@@ -73,6 +73,7 @@ public:
   mlir::Value roundTo(mlir::Value value, mlir::Type element);
 
 private:
+  mlir::Value maskedLoad(mlir::Value pointer, mlir::Value mask, mlir::Value otherwise, mlir::Type storage);
   mlir::Value fromStorage(mlir::Value stored, mlir::Type element);
   mlir::Value toStorage(mlir::Value value, mlir::Type element);
 };

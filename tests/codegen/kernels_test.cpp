@@ -100,6 +100,12 @@ const Case kCases[] = {
        %0 = ember.compare "lt" %x, %y : tensor<37xf32> %1 = ember.select %0, %x, %y : tensor<37xi1>, tensor<37xf32>
        return %0, %1 : tensor<37xi1>, tensor<37xf32> })",
      0},
+    {"pad_of_short_rows",
+     R"(func.func @main(%x: tensor<2x3x4xf64>, %y: tensor<2x3x4xi64>) -> (tensor<3x4x5xf64>, tensor<3x4x5xi64>) {
+       %0 = ember.pad %x low [1, 0, 0] high [0, 1, 1] {value = 0.75 : f64} : tensor<2x3x4xf64> -> tensor<3x4x5xf64>
+       %1 = ember.pad %y low [1, 0, 0] high [0, 1, 1] {value = 3.0 : f64} : tensor<2x3x4xi64> -> tensor<3x4x5xi64>
+       return %0, %1 : tensor<3x4x5xf64>, tensor<3x4x5xi64> })",
+     0},
     {"index_add_of_its_own_base", R"(func.func @main(%x: tensor<6xf32>) -> tensor<6xf32> {
        %b = ember.exp %x : tensor<6xf32>
        %one = ember.constant dense<1> : tensor<i64> %ones = ember.broadcast %one : tensor<i64> -> tensor<5xi64>
