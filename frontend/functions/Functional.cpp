@@ -5,6 +5,7 @@
 #include "ir/ops/Convolution.h"
 #include "ir/ops/GatherScatter.h"
 #include "ir/ops/Pooling.h"
+#include "ir/ops/Random.h"
 #include "record/GeneratorImpl.h"
 
 #include <cmath>
@@ -166,6 +167,15 @@ Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, 
   return named(result, "NativeBatchNormBackward0");
 }
 
+// A step for an artifact holds the draw, with the bits of the mask that is drawn below.
+static Tensor droppedByState(const Tensor &input, double p, record::Tracing &tracing) {
+  record::Recorder &recorder = record::Recorder::get();
+  Value own = record::read(input), probability = number(p, kFloat64), state = recorder.valueOf(tracing.generator);
+  auto drawn = recorder.emit<DropoutOp>(own, probability, number(1, kBool), state).getDefiningOp<DropoutOp>();
+  tracing.generator = recorder.nodeOf(drawn.getNext());
+  return made(drawn.getResult(), "MulBackward0");
+}
+
 // The mask is drawn at once, two words an element, as PyTorch does on the CPU.
 Tensor dropout(const Tensor &input, double p, bool training, Here where) {
   Entry entry(where);
@@ -175,6 +185,8 @@ Tensor dropout(const Tensor &input, double p, bool training, Here where) {
     return input;
   if (p == 1)
     return input * Operand(0.0, where);
+  if (record::Tracing *tracing = entry.recorder.tracing)
+    return droppedByState(input, p, *tracing);
   Tensor mask = empty(input.sizes(), input.dtype());
   void *data = record::contents(mask)->data;
   default_generator().impl().draw(

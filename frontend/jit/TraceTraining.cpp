@@ -33,6 +33,8 @@ namespace {
 
 using Impl = TracedTraining::Impl;
 
+const ir::ArgumentInfo kGenerator{"generator", ir::Role::Generator};
+
 // A tensor whose contents the step may replace, with what they were.
 struct Changing {
   Tensor tensor;
@@ -52,6 +54,10 @@ public:
     }
     for (const auto &[name, tensor] : module.named_buffers())
       add(tensor, {name, ir::Role::Buffer});
+    auto bytes = std::make_shared<record::Buffer>(generator.size());
+    std::copy(generator.begin(), generator.end(), static_cast<uint8_t *>(bytes->data));
+    auto type = RankedTensorType::get({static_cast<int64_t>(generator.size())}, recorder.elementType(kUInt8));
+    tracing.generator = state = recorder.memoryNode(type, bytes);
     recorder.tracing = &tracing;
     for (auto &[tensor, gradient] : gradients)
       tensor.set_grad(Tensor());
@@ -83,6 +89,7 @@ public:
   record::Tracing tracing;
   std::vector<Changing> changing;
   std::vector<uint8_t> generator;
+  record::NodeRef state; // the generator's, as an argument of the program
 
 private:
   std::vector<std::pair<nn::Module *, bool>> modes;
@@ -130,16 +137,14 @@ public:
     access.update();
     capture(loss.detach().reshape({}), batch);
     if (rehearsal.hasDrawn())
-      throw Error("trace_training: the step draws random numbers while it is recorded, expected draws that are part of the step");
+      throw Error("trace_training: the step draws random numbers other than by dropout, which a program does not hold yet");
   }
 
   void hold() {
     for (const Changing &own : rehearsal.changing)
       impl.held.push_back({own.info, own.before->type, rehearsal.recorder.materialize(own.before)});
-    auto state = std::make_shared<record::Buffer>(rehearsal.generator.size());
-    std::copy(rehearsal.generator.begin(), rehearsal.generator.end(), static_cast<uint8_t *>(state->data));
-    auto type = RankedTensorType::get({static_cast<int64_t>(rehearsal.generator.size())}, rehearsal.recorder.elementType(kUInt8));
-    impl.held.push_back({{"generator", ir::Role::Generator}, type, state});
+    const record::NodeRef &state = rehearsal.state;
+    impl.held.push_back({kGenerator, state->type, state->buffer});
   }
 
 private:
@@ -147,6 +152,7 @@ private:
     Names all;
     for (const Changing &own : rehearsal.changing)
       all.try_emplace(own.before.get(), own.info);
+    all.try_emplace(rehearsal.state.get(), kGenerator);
     size_t number = 0;
     for (const auto &[key, tensor] : rehearsal.tracing.scalars)
       all.try_emplace(record::nodeOf(tensor).get(),
@@ -165,6 +171,10 @@ private:
                     "' was filled with data while the step was recorded, expected a computed value");
       arguments.push_back(own.before);
       results.push_back(now);
+    }
+    if (rehearsal.tracing.generator != rehearsal.state) {
+      arguments.push_back(rehearsal.state);
+      results.push_back(rehearsal.tracing.generator);
     }
     record::Recorder::Captured captured = rehearsal.recorder.capture(arguments, results);
     impl.step.module = std::move(captured.module);

@@ -54,8 +54,10 @@ private:
   int depth = 0; // the owner's alone
 };
 
-/// What is gathered while a step is recorded for an artifact. Nothing runs meanwhile.
+/// What is gathered while a step is recorded for an artifact. Nothing runs meanwhile, and random ops draw from a state that is an
+/// argument of the program.
 struct Tracing {
+  NodeRef generator; // its state: before the step, then after the draws recorded so far
   std::map<std::pair<std::string, ScalarType>, Tensor> scalars; // by formula: hyper-parameters as the program reads them
 };
 

@@ -19,7 +19,7 @@ constexpr int64_t kBatch = 32;
 nn::Sequential makeModel() {
   ember::manual_seed(0);
   return nn::Sequential(nn::Conv2d(1, 8, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(8), nn::ReLU(), nn::MaxPool2d(2),
-                        nn::Flatten(), nn::Linear(128, 10));
+                        nn::Flatten(), nn::Dropout(0.25), nn::Linear(128, 10));
 }
 
 struct Digits {
