@@ -51,9 +51,9 @@ struct Tiling {
     chooseRegions(compute);
     chooseDepth(shape.depth);
     if (n && m) {
-      // At least sixteen units of work, where there are as many panels, so that threads get equal shares.
-      int64_t units = (*m + kRowUnit - 1) / kRowUnit * shape.batchSize.constant().value_or(1);
-      int64_t panel = regions[0].vectors * lanes, panels = (*n + panel - 1) / panel;
+      // At least sixteen units of work, where there are as many panels, so that threads get equal shares. Of nothing, one each.
+      int64_t units = std::max<int64_t>(1, (*m + kRowUnit - 1) / kRowUnit * shape.batchSize.constant().value_or(1));
+      int64_t panel = regions[0].vectors * lanes, panels = std::max<int64_t>(1, (*n + panel - 1) / panel);
       bool isLarge = 2.0 * *m * *n * depthInner * depthCount > 2e6;
       int64_t wanted = isLarge ? (16 + units - 1) / units : 1;
       columnBlocks = std::min(panels, std::max(wanted, (*n + kMostColumns - 1) / kMostColumns));

@@ -67,7 +67,7 @@ int64_t Packer::piecesOf(const Walk &walk) const {
   if (adjacent == walk.dims.size())
     return 1;
   std::optional<int64_t> run = sizeOf(walk.dims.take_back(adjacent)).constant();
-  if (!run)
+  if (!run || *run == 0)
     return 0;
   int64_t lanes = e.lanes, step = std::gcd(*run, std::gcd(walk.alignment, lanes));
   return (*run - step + lanes - 1) / *run + 1;

@@ -306,8 +306,8 @@ llvm::SmallVector<Expr> delinearize(Space &space, const Expr &flat, llvm::ArrayR
   Expr rest = flat;
   for (size_t dim = sizes.size(); dim-- > 0;) {
     Expr size = space.size(sizes[dim]);
-    if (size == Expr(1))
-      continue; // index 0
+    if (size == Expr(1) || size == Expr(0))
+      continue; // index 0, or a space without points
     Expr quotient = dim == 0 ? Expr(0) : space.floorDiv(rest, size);
     indices[dim] = rest - quotient * size;
     rest = quotient;

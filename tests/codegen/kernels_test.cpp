@@ -122,6 +122,65 @@ const Case kCases[] = {
        %p = ember.slice %b[%zero, %zero, %zero] strides [1, 1, 1] : tensor<8x5x2xf32> -> tensor<8x3x2xf32>
        %0 = ember.neg %p : tensor<8x3x2xf32> return %s, %0 : tensor<8x5xf32>, tensor<8x3x2xf32> })",
      8},
+    {"empty_map", R"(func.func @main(%x: tensor<0x3xf32>, %y: tensor<4x0x3xf32>) -> (tensor<0x3xf32>, tensor<4x0x3xf32>) {
+       %0 = ember.exp %x : tensor<0x3xf32> %1 = ember.neg %y : tensor<4x0x3xf32>
+       return %0, %1 : tensor<0x3xf32>, tensor<4x0x3xf32> })",
+     0},
+    {"empty_sums", R"(func.func @main(%x: tensor<0x3xf32>, %y: tensor<3x0xf32>)
+       -> (tensor<0xf32>, tensor<3xf32>, tensor<3xf32>, tensor<0xf32>, tensor<f32>) {
+       %0 = ember.sum %x [1] : tensor<0x3xf32> -> tensor<0xf32> %1 = ember.sum %x [0] : tensor<0x3xf32> -> tensor<3xf32>
+       %2 = ember.sum %y [1] : tensor<3x0xf32> -> tensor<3xf32> %3 = ember.sum %y [0] : tensor<3x0xf32> -> tensor<0xf32>
+       %4 = ember.sum %x [0, 1] : tensor<0x3xf32> -> tensor<f32>
+       return %0, %1, %2, %3, %4 : tensor<0xf32>, tensor<3xf32>, tensor<3xf32>, tensor<0xf32>, tensor<f32> })",
+     0},
+    {"empty_matmul", R"(func.func @main(%x: tensor<0x5xf32>, %y: tensor<5x7xf32>, %z: tensor<5x0xf32>, %u: tensor<0x7xf32>)
+       -> (tensor<0x7xf32>, tensor<0x0xf32>, tensor<5x7xf32>) {
+       %0 = ember.matmul %x, %y : tensor<0x5xf32>, tensor<5x7xf32> -> tensor<0x7xf32>
+       %1 = ember.matmul %x, %z : tensor<0x5xf32>, tensor<5x0xf32> -> tensor<0x0xf32>
+       %2 = ember.matmul %z, %u : tensor<5x0xf32>, tensor<0x7xf32> -> tensor<5x7xf32>
+       return %0, %1, %2 : tensor<0x7xf32>, tensor<0x0xf32>, tensor<5x7xf32> })",
+     0},
+    {"empty_batches", R"(func.func @main(%x: tensor<0x2x4x5xf32>, %y: tensor<0x2x5x3xf32>) -> tensor<0x2x4x3xf32> {
+       %0 = ember.matmul %x, %y : tensor<0x2x4x5xf32>, tensor<0x2x5x3xf32> -> tensor<0x2x4x3xf32>
+       return %0 : tensor<0x2x4x3xf32> })",
+     0},
+    {"empty_rows_and_columns_of_batches", R"(func.func @main(%x: tensor<2x0x6xf32>, %y: tensor<2x6x0xf32>, %z: tensor<2x6x9xf32>,
+           %u: tensor<2x9x6xf32>) -> (tensor<2x0x0xf32>, tensor<2x0x9xf32>, tensor<2x9x0xf32>, tensor<2x6x6xf32>) {
+       %0 = ember.matmul %x, %y : tensor<2x0x6xf32>, tensor<2x6x0xf32> -> tensor<2x0x0xf32>
+       %1 = ember.matmul %x, %z : tensor<2x0x6xf32>, tensor<2x6x9xf32> -> tensor<2x0x9xf32>
+       %2 = ember.matmul %u, %y : tensor<2x9x6xf32>, tensor<2x6x0xf32> -> tensor<2x9x0xf32>
+       %3 = ember.matmul %y, %x : tensor<2x6x0xf32>, tensor<2x0x6xf32> -> tensor<2x6x6xf32>
+       return %0, %1, %2, %3 : tensor<2x0x0xf32>, tensor<2x0x9xf32>, tensor<2x9x0xf32>, tensor<2x6x6xf32> })",
+     0},
+    {"no_large_batch", R"(func.func @main(%x: tensor<0x200x200xf32>) -> tensor<0x200x200xf32> {
+       %0 = ember.matmul %x, %x : tensor<0x200x200xf32>, tensor<0x200x200xf32> -> tensor<0x200x200xf32>
+       return %0 : tensor<0x200x200xf32> })",
+     0},
+    {"empty_conv", R"(func.func @main(%w: tensor<8x3x3x3xf32>, %x: tensor<0x3x9x10xf32>, %g: tensor<0x8x5x5xf32>)
+       -> (tensor<0x8x5x5xf32>, tensor<8x3x3x3xf32>) {
+       %0 = ember.conv2d %w, %x stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<0x3x9x10xf32> -> tensor<0x8x5x5xf32>
+       %1 = ember.conv2d_weight_grad %g, %x stride [2, 2] padding [1, 1] dilation [1, 1] groups 1 : tensor<0x8x5x5xf32>, tensor<0x3x9x10xf32> -> tensor<8x3x3x3xf32>
+       return %0, %1 : tensor<0x8x5x5xf32>, tensor<8x3x3x3xf32> })",
+     0},
+    {"empty_softmax", R"(func.func @main(%x: tensor<0x137xf32>) -> tensor<0x137xf32> {
+       %m = ember.max %x [1] : tensor<0x137xf32> -> tensor<0xf32>
+       %m1 = ember.reshape %m : tensor<0xf32> -> tensor<0x1xf32>
+       %mb = ember.broadcast %m1 : tensor<0x1xf32> -> tensor<0x137xf32>
+       %d = ember.sub %x, %mb : tensor<0x137xf32> %e = ember.exp %d : tensor<0x137xf32>
+       %s = ember.sum %e [1] : tensor<0x137xf32> -> tensor<0xf32>
+       %s1 = ember.reshape %s : tensor<0xf32> -> tensor<0x1xf32>
+       %sb = ember.broadcast %s1 : tensor<0x1xf32> -> tensor<0x137xf32>
+       %y = ember.div %e, %sb : tensor<0x137xf32> return %y : tensor<0x137xf32> })",
+     0},
+    {"empty_concat", R"(func.func @main(%x: tensor<0x3xf32>, %y: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<0x6xf32>) {
+       %0 = ember.concat 0, %x, %y : (tensor<0x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+       %1 = ember.concat 1, %x, %x : (tensor<0x3xf32>, tensor<0x3xf32>) -> tensor<0x6xf32>
+       %2 = ember.neg %0 : tensor<2x3xf32> return %2, %1 : tensor<2x3xf32>, tensor<0x6xf32> })",
+     0},
+    {"empty_reshape", R"(func.func @main(%x: tensor<0x6xf32>) -> tensor<2x0x3xf32> {
+       %0 = ember.exp %x : tensor<0x6xf32> %1 = ember.reshape %0 : tensor<0x6xf32> -> tensor<2x0x3xf32>
+       %2 = ember.neg %1 : tensor<2x0x3xf32> return %2 : tensor<2x0x3xf32> })",
+     0},
     {"dynamic",
      R"(func.func @main(%x: tensor<?x21xf32, #ember.dims<[B]>>, %w: tensor<21x17xf32>) -> tensor<?x17xf32, #ember.dims<[B]>> {
        %0 = ember.matmul %x, %w : tensor<?x21xf32, #ember.dims<[B]>>, tensor<21x17xf32> -> tensor<?x17xf32, #ember.dims<[B]>>
