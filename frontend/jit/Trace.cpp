@@ -2,7 +2,9 @@
 
 #include "codegen/artifact/Artifact.h"
 #include "functions/Build.h"
+#include "jit/NamedTrace.h"
 #include "jit/Names.h"
+#include "llvm/ADT/ScopeExit.h"
 
 #include <filesystem>
 
@@ -28,12 +30,32 @@ std::vector<std::string> TracedModule::Impl::outputNames() const {
   return names;
 }
 
-static Shape shapeOf(Type type) {
-  ArrayRef<int64_t> shape = cast<RankedTensorType>(type).getShape();
-  return Shape(shape.begin(), shape.end());
-}
 static ScalarType dtypeOf(Type type) { return record::Recorder::dtypeOf(getElementTypeOrSelf(type)); }
-static std::string describe(const Shape &shape, ScalarType dtype) { return dtype_name(dtype) + functions::shapeText(shape); }
+
+// What the names of sizes are for these inputs.
+ir::SizeValues TracedModule::Impl::bind(const std::vector<Tensor> &inputs) const {
+  SmallVector<RankedTensorType> types;
+  SmallVector<SmallVector<int64_t>> shapes;
+  std::optional<unsigned> misfit;
+  for (auto [number, input] : llvm::enumerate(inputs)) {
+    types.push_back(cast<RankedTensorType>(main().getArgument(number).getType()));
+    shapes.push_back(llvm::to_vector<4>(input.sizes()));
+    if (!misfit && input.dtype() != dtypeOf(types.back()))
+      misfit = number;
+  }
+  ir::SizeValues sizes;
+  if (!misfit)
+    misfit = ir::bindSizes(types, shapes, sizes);
+  if (misfit) {
+    bool isNamed = !types[*misfit].hasStaticShape() && !sizes.empty();
+    throw Error("traced module: input " + std::to_string(*misfit) + " is " + dtype_name(inputs[*misfit].dtype()) +
+                functions::shapeText(inputs[*misfit].sizes()) + ", expected " + dtype_name(dtypeOf(types[*misfit])) +
+                ir::dimsText(types[*misfit]) + (isNamed ? " with " + ir::sizesText(sizes) : ""));
+  }
+  if (std::string text = ir::outOfRange(ir::sizeRanges(main()), sizes); !text.empty())
+    throw Error("traced module: " + text);
+  return sizes;
+}
 
 Names namesOf(const nn::Module &module) {
   Names names;
@@ -68,15 +90,20 @@ std::string artifactName(const std::string &path, const std::string &name) {
 
 namespace {
 
-TracedModule traceWithNames(const std::function<Tensor(const std::vector<Tensor> &)> &function,
-                            const std::vector<Tensor> &examples, const Names &names) {
-  record::Recorder &recorder = record::Recorder::get();
+using Function = std::function<Tensor(const std::vector<Tensor> &)>;
+
+std::vector<Tensor> ownInputs(const std::vector<Tensor> &examples) {
   std::vector<Tensor> inputs;
-  std::vector<record::NodeRef> inputNodes;
-  for (const Tensor &example : examples) {
+  for (const Tensor &example : examples)
     inputs.push_back(ownInput(example));
-    inputNodes.push_back(record::nodeOf(inputs.back()));
-  }
+  return inputs;
+}
+
+Recording recordOnce(const Function &function, const std::vector<Tensor> &inputs) {
+  record::Recorder &recorder = record::Recorder::get();
+  std::vector<record::NodeRef> inputNodes;
+  for (const Tensor &input : inputs)
+    inputNodes.push_back(record::nodeOf(input));
   NoGradGuard noGrad;
   Tensor output = function(inputs);
   // A view step may be all there is to the output: it is read into a value of its own.
@@ -84,14 +111,21 @@ TracedModule traceWithNames(const std::function<Tensor(const std::vector<Tensor>
   if (outputNode->buffer && !outputNode->record)
     throw Error("trace: the function looked at a value, or its output does not depend on the inputs; nothing of it was recorded");
   record::Recorder::Captured captured = recorder.capture(inputNodes, {outputNode});
+  Recording recording;
+  recording.module = std::move(captured.module);
+  recording.memory.assign(captured.arguments.begin() + inputs.size(), captured.arguments.end());
+  return recording;
+}
+
+TracedModule traced(OwningOpRef<ModuleOp> module, const std::vector<record::NodeRef> &memory, const Names &names) {
   auto impl = std::make_shared<TracedModule::Impl>();
-  impl->module = std::move(captured.module);
-  for (size_t i = 0; i < inputs.size(); ++i)
+  impl->module = std::move(module);
+  size_t inputCount = impl->main().getNumArguments() - memory.size();
+  for (size_t i = 0; i < inputCount; ++i)
     ir::setArgumentInfo(impl->main(), i, {"input" + std::to_string(i)});
-  for (size_t i = inputs.size(); i < captured.arguments.size(); ++i) {
-    record::NodeRef node = captured.arguments[i];
-    ir::setArgumentInfo(impl->main(), i, nameOf(names, *node, i - inputs.size()));
-    impl->weights.push_back(recorder.materialize(node));
+  for (auto [i, node] : llvm::enumerate(memory)) {
+    ir::setArgumentInfo(impl->main(), inputCount + i, nameOf(names, *node, i));
+    impl->weights.push_back(record::Recorder::get().materialize(node));
   }
   for (size_t i = 0; i < impl->main().getNumResults(); ++i)
     ir::setResultInfo(impl->main(), i, {"output" + std::to_string(i)});
@@ -99,20 +133,43 @@ TracedModule traceWithNames(const std::function<Tensor(const std::vector<Tensor>
   return TracedModule(impl);
 }
 
-} // namespace
-
-TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &function, const std::vector<Tensor> &examples) {
-  record::Recorder &recorder = record::Recorder::get();
-  std::lock_guard lock(recorder.mutex);
-  recorder.flush();
-  return traceWithNames(function, examples, Names());
+TracedModule traceWithNames(const Function &function, const std::vector<Tensor> &examples, const Names &names,
+                            const TraceOptions &options) {
+  record::Recorder::get().flush();
+  if (!options.dims.empty()) {
+    NamedTrace named = traceNamedSizes(recordOnce, function, ownInputs(examples), options);
+    return traced(std::move(named.module), named.memory, names);
+  }
+  Recording recording = recordOnce(function, ownInputs(examples));
+  return traced(std::move(recording.module), recording.memory, names);
 }
 
-TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples) {
-  record::Recorder &recorder = record::Recorder::get();
-  std::lock_guard lock(recorder.mutex);
-  recorder.flush();
-  return traceWithNames([&](const std::vector<Tensor> &inputs) { return module(inputs.at(0)); }, examples, namesOf(module));
+} // namespace
+
+TracedModule trace(const Function &function, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
+  functions::Entry entry(where);
+  return traceWithNames(function, examples, Names(), options);
+}
+
+TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
+  functions::Entry entry(where);
+  Names names = namesOf(module);
+  // Recording at several sizes writes buffers, as running does: what they held comes back.
+  std::vector<std::pair<Tensor, record::NodeRef>> buffers;
+  for (const auto &[name, buffer] : module.named_buffers())
+    buffers.push_back({buffer, record::nodeOf(buffer)});
+  llvm::scope_exit restored([&] {
+    if (!options.dims.empty())
+      for (auto &[buffer, contents] : buffers)
+        buffer.impl->storage->base = contents;
+  });
+  auto function = [&](const std::vector<Tensor> &inputs) {
+    if (!options.dims.empty())
+      for (auto &[buffer, contents] : buffers)
+        buffer.impl->storage->base = contents;
+    return module(inputs.at(0));
+  };
+  return traceWithNames(function, examples, names, options);
 }
 
 std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here where) const {
@@ -121,25 +178,24 @@ std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here wh
   if (inputs.size() != impl->inputCount())
     throw Error("traced module: expected " + std::to_string(impl->inputCount()) + " inputs, found " +
                 std::to_string(inputs.size()));
+  ir::SizeValues sizes = impl->bind(inputs);
   std::vector<void *> arguments, results;
   std::vector<std::shared_ptr<record::Buffer>> alive;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    Shape expected = shapeOf(main.getArgument(i).getType());
-    ScalarType dtype = dtypeOf(main.getArgument(i).getType());
-    if (inputs[i].sizes() != expected || inputs[i].dtype() != dtype)
-      throw Error("traced module: input " + std::to_string(i) + " is " + describe(inputs[i].sizes(), inputs[i].dtype()) +
-                  ", expected " + describe(expected, dtype));
-    alive.push_back(record::contents(inputs[i]));
+  for (const Tensor &input : inputs) {
+    alive.push_back(record::contents(input));
     arguments.push_back(alive.back()->data);
   }
   for (const auto &weight : impl->weights)
     arguments.push_back(weight->data);
   std::vector<Tensor> outputs;
   for (Type type : main.getResultTypes()) {
-    outputs.push_back(empty(shapeOf(type), dtypeOf(type)));
+    Shape shape;
+    for (const ir::SizeExpr &size : ir::dimSizes(cast<RankedTensorType>(type)))
+      shape.push_back(size.evaluate(sizes));
+    outputs.push_back(empty(shape, dtypeOf(type)));
     results.push_back(record::contents(outputs.back())->data);
   }
-  RunFault fault = impl->executable->run(arguments, results, {});
+  RunFault fault = impl->executable->run(arguments, results, sizes);
   if (fault.happened)
     throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
                 std::to_string(fault.bound));

@@ -3,6 +3,7 @@
 
 #include "ember/jit.h"
 #include "ir/Signature.h"
+#include "ir/SizeBinding.h"
 #include "record/Recorder.h"
 
 namespace ember::jit {
@@ -20,6 +21,8 @@ struct TracedModule::Impl {
   mlir::func::FuncOp main() const;
   size_t inputCount() const;
   std::vector<std::string> inputNames() const, outputNames() const;
+  /// The sizes by name of these inputs. Throws where they do not fit the signature.
+  ir::SizeValues bind(const std::vector<Tensor> &inputs) const;
 };
 
 } // namespace ember::jit

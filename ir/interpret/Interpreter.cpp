@@ -1,6 +1,7 @@
 #include "ir/interpret/Interpreter.h"
 
 #include "ir/EmberDialect.h"
+#include "ir/SizeBinding.h"
 #include "ir/interfaces/Interfaces.h"
 #include "ir/ops/Kernel.h"
 #include "llvm/ADT/DenseMap.h"
@@ -21,21 +22,19 @@ RankedTensorType resolved(RankedTensorType type, const Sizes &sizes) {
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-// Learns the names of an argument's dynamic sizes, or checks them.
-LogicalResult matchArgument(Location loc, unsigned number, RankedTensorType type, const ReferenceTensor &argument, Sizes &sizes) {
-  if (argument.type.getElementType() != type.getElementType() || argument.type.getRank() != type.getRank())
-    return emitError(loc, "argument ") << number << " is " << argument.type << ", expected " << type;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    SizeExpr size = dimSize(type, dim);
-    int64_t found = argument.shape()[dim];
-    bool isName = size.terms().size() == 1 && size.terms().begin()->first.size() == 1 && size.terms().begin()->second == 1;
-    if (isName && sizes.emplace(size.str(), found).second)
-      continue;
-    int64_t expected = size.evaluate(sizes);
-    if (found != expected)
-      return emitError(loc, "argument ") << number << ": dimension " << dim << " is " << found << ", expected " << size.str()
-                                         << " = " << expected;
+// The names of dynamic sizes, learnt from the arguments.
+LogicalResult matchArguments(func::FuncOp function, ArrayRef<ReferenceTensor> arguments, Sizes &sizes) {
+  SmallVector<RankedTensorType> types;
+  SmallVector<SmallVector<int64_t>> shapes;
+  for (auto [number, argument] : llvm::enumerate(arguments)) {
+    types.push_back(cast<RankedTensorType>(function.getArgument(number).getType()));
+    shapes.push_back(llvm::to_vector<4>(argument.shape()));
+    if (argument.type.getElementType() != types.back().getElementType())
+      return function.emitError("argument ") << number << " is " << argument.type << ", expected " << types.back();
   }
+  if (std::optional<unsigned> misfit = bindSizes(types, shapes, sizes))
+    return function.emitError("argument ") << *misfit << " is " << arguments[*misfit].type << ", expected " << types[*misfit]
+                                           << (sizes.empty() ? "" : " with ") << sizesText(sizes);
   return success();
 }
 
@@ -110,10 +109,9 @@ FailureOr<std::vector<ReferenceTensor>> interpret(func::FuncOp function, std::ve
     return function.emitError("expected ") << function.getNumArguments() << " arguments, found " << arguments.size();
   Sizes sizes;
   Values values;
+  if (failed(matchArguments(function, arguments, sizes)))
+    return failure();
   for (auto [number, argument] : llvm::enumerate(function.getArguments())) {
-    auto type = cast<RankedTensorType>(argument.getType());
-    if (failed(matchArgument(function.getLoc(), number, type, arguments[number], sizes)))
-      return failure();
     values[argument] = std::move(arguments[number]);
   }
   Block &block = function.getBody().front();

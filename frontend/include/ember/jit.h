@@ -4,7 +4,9 @@
 #include "ember/nn/module.h"
 #include "ember/optim.h"
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 
 namespace ember::jit {
@@ -34,11 +36,36 @@ private:
   std::shared_ptr<Impl> impl;
 };
 
+/// A size that may differ from run to run: a name, or a polynomial of names such as "2*B" or "S + 1". Equal names are equal
+/// sizes. min and max are of a name alone; a run outside of them is refused.
+struct Dim {
+  Dim(const char *text) : text(text) {}
+  explicit Dim(std::string text, int64_t min = 0, int64_t max = INT64_MAX) : text(std::move(text)), min(min), max(max) {}
+  std::string text;
+  int64_t min = 0, max = INT64_MAX;
+};
+
+struct TraceOptions {
+  /// By input: its dimensions (from the end where negative) whose sizes have names.
+  std::vector<std::map<int64_t, Dim>> dims;
+};
+
 /// Records `function` on the examples. Data-dependent C++ control flow is followed once.
-TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &function, const std::vector<Tensor> &examples);
-TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples);
-template <typename Impl> TracedModule trace(const nn::ModuleHolder<Impl> &module, const std::vector<Tensor> &examples) {
-  return trace(*module, examples);
+///
+/// With named sizes the function is recorded several times, at sizes near the examples': what differs between the recordings by
+/// sizes alone becomes a polynomial of the names. The result runs for every size and gives the bits of a recording at that size.
+/// Where a size of 0 or 1 would be recorded otherwise, the name's least value lies above it. Throws Error, with the op and its
+/// line, where recordings differ in another way: control flow or numbers that depend on sizes, memory made in the function.
+///
+///     auto traced = jit::trace(model, {images}, {.dims = {{{0, "B"}}}});
+TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &function, const std::vector<Tensor> &examples,
+                   const TraceOptions &options = {}, Here where = Here::current());
+TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, const TraceOptions &options = {},
+                   Here where = Here::current());
+template <typename Impl>
+TracedModule trace(const nn::ModuleHolder<Impl> &module, const std::vector<Tensor> &examples, const TraceOptions &options = {},
+                   Here where = Here::current()) {
+  return trace(*module, examples, options, where);
 }
 
 void save(const TracedModule &traced, const std::string &path);
