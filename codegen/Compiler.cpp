@@ -1,7 +1,10 @@
 #include "codegen/Compiler.h"
 
+#include "codegen/Environment.h"
 #include "codegen/InterpretedExecutable.h"
 #include "codegen/Pipeline.h"
+#include "codegen/Stages.h"
+#include "codegen/Timing.h"
 #include "codegen/cpu/NativeExecutable.h"
 #include "ir/EmberDialect.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -10,7 +13,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <atomic>
-#include <cstring>
 #include <mutex>
 
 using namespace mlir;
@@ -20,8 +22,7 @@ namespace ember {
 
 CompileOptions CompileOptions::fromEnvironment() {
   CompileOptions options;
-  const char *interpret = std::getenv("EMBER_INTERPRET");
-  options.interpret = interpret && std::strcmp(interpret, "1") == 0;
+  options.interpret = environment::interprets();
   return options;
 }
 
@@ -51,12 +52,15 @@ void setProcessThreads(unsigned count) {
 std::shared_ptr<Executable> compileProgram(ModuleOp program, const CompileOptions &options) {
   if (options.interpret)
     return std::make_shared<InterpretedExecutable>(program);
+  if (std::string folder = environment::dumpFolder(); !folder.empty())
+    dumpStages(program, options, folder);
   cpu::Level level = cpu::levelOf(options.target);
   OwningOpRef<ModuleOp> module = program.clone();
   func::FuncOp function = mainOf(*module);
   cpu::CpuTarget target;
+  simplifyGraph(function, options);
   groupIntoKernels(function, target, options);
-  passes::MemoryPlan plan = passes::planMemory(function, target);
+  passes::MemoryPlan plan = planned(function, target);
   SmallVector<KernelOp> ops = kernelsOf(function);
   std::vector<cpu::LoadedKernel> kernels;
   if (!ops.empty())

@@ -50,6 +50,9 @@ public:
   std::vector<int64_t> resultAlias;
   /// Names of its kernels, in order.
   std::vector<std::string> kernelNames;
+  /// By kernel: nanoseconds, added to by every run while `measures` is set. One thread at a time, then.
+  std::vector<int64_t> kernelNanoseconds;
+  bool measures = false;
 
   /// sizes: by name. Arguments and results point to row-major memory.
   virtual RunFault run(const std::vector<void *> &arguments, const std::vector<void *> &results,
@@ -65,14 +68,14 @@ void loadDialects(mlir::MLIRContext &context);
 /// (number of a result, or -1 for any) may lend its memory to a result. The module is not changed.
 std::shared_ptr<Executable> compileProgram(mlir::ModuleOp program, const CompileOptions &options);
 
-/// The stages of compilation, as text: graph, kernels, planned, vector, llvm, asm. Throws CompileError for another name.
+/// A stage of compilation, as text (tools/Stages.def; codegen/Stages.h has more). Throws CompileError for another name.
 /// `sizes`: for which `planned` shows where values lie, where sizes have names.
 std::string emitStage(mlir::ModuleOp program, const std::string &stage, const CompileOptions &options,
                       const std::map<std::string, int64_t> &sizes = {});
 
-/// Kernels compiled in this process so far, and found in the cache.
+/// Kernels that this process compiled so far, read from the folder of compiled kernels, and found in memory.
 struct CompileCounters {
-  int64_t kernelsCompiled = 0, kernelsReused = 0;
+  int64_t kernelsCompiled = 0, kernelsLoaded = 0, kernelsReused = 0;
 };
 CompileCounters compileCounters();
 

@@ -1,5 +1,6 @@
 #include "codegen/Pipeline.h"
 
+#include "codegen/Timing.h"
 #include "passes/Decompose.h"
 #include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
@@ -53,15 +54,25 @@ static void fitMemory(func::FuncOp function, const TargetModel &target, const Co
                        " (max-memory)");
 }
 
-void groupIntoKernels(func::FuncOp function, const TargetModel &target, const CompileOptions &options) {
+void simplifyGraph(func::FuncOp function, const CompileOptions &options) {
+  PassTimer timer("graph");
   passes::decompose(function);
-  if (options.simplify) {
-    passes::foldConstants(function);
-    passes::simplify(function);
-  }
+  if (!options.simplify)
+    return;
+  passes::foldConstants(function);
+  passes::simplify(function);
+}
+
+void groupIntoKernels(func::FuncOp function, const TargetModel &target, const CompileOptions &options) {
+  PassTimer timer("kernels");
   if (options.maxMemory > 0)
     fitMemory(function, target, options);
   formAndOrder(function, target, options);
+}
+
+passes::MemoryPlan planned(func::FuncOp function, const TargetModel &target) {
+  PassTimer timer("planned");
+  return passes::planMemory(function, target);
 }
 
 SmallVector<KernelOp> kernelsOf(func::FuncOp function) { return llvm::to_vector(function.getBody().front().getOps<KernelOp>()); }

@@ -35,7 +35,10 @@ void writeFile(const std::string &path, llvm::StringRef bytes) {
 // Kernels of one program for both instruction levels, added to `code`; `prefix` keeps programs' symbols apart.
 CompiledProgram compile(func::FuncOp function, const ArtifactProgram &source, ModuleOp code, const std::string &prefix) {
   cpu::CpuTarget target;
-  groupIntoKernels(function, target, {});
+  CompileOptions options;
+  options.fuse = source.fuse;
+  simplifyGraph(function, options);
+  groupIntoKernels(function, target, options);
   passes::MemoryPlan plan = passes::planMemory(function, target);
   CompiledProgram program;
   program.function = function;

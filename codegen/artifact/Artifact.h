@@ -16,6 +16,7 @@ namespace ember {
 struct ArtifactProgram {
   mlir::ModuleOp module;
   std::vector<const void *> memory; // first value of each argument after the inputs: row-major bytes, copied into the artifact
+  bool fuse = true;                 // false: every op is a kernel of its own
 };
 
 /// A tensor that an artifact holds.

@@ -1,5 +1,6 @@
 #include "codegen/cpu/Backend.h"
 
+#include "codegen/Timing.h"
 #include "codegen/cpu/MathExpansion.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
@@ -11,10 +12,12 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "runtime/include/ember_rt.h"
+#include "llvm/AsmParser/Parser.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
@@ -43,6 +46,7 @@ Level levelOf(const std::string &text) {
 }
 
 void lowerToLlvmDialect(ModuleOp module) {
+  PassTimer timer("lower");
   MLIRContext *context = module.getContext();
   RewritePatternSet patterns(context);
   populateMathExpansion(patterns);
@@ -105,6 +109,7 @@ using LevelOfFunction = std::function<Level(llvm::StringRef)>;
 
 static std::unique_ptr<llvm::Module> translate(ModuleOp module, const LevelOfFunction &levelOfFunction,
                                                llvm::LLVMContext &context, llvm::TargetMachine &machine) {
+  PassTimer timer("llvm");
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(module, context, "ember");
@@ -123,19 +128,14 @@ static std::unique_ptr<llvm::Module> translate(ModuleOp module, const LevelOfFun
   return translated;
 }
 
-static std::string emitFile(ModuleOp module, const Level &level, const LevelOfFunction &levelOfFunction,
-                            llvm::CodeGenFileType kind, const std::function<void(llvm::Module &)> &decorate = {}) {
-  auto machine = machineFor(level);
-  llvm::LLVMContext context;
-  auto translated = translate(module, levelOfFunction, context, *machine);
-  if (decorate)
-    decorate(*translated);
+static std::string emitFile(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType kind) {
+  PassTimer timer("asm");
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, kind))
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, kind))
     throw std::runtime_error("target: cannot write this kind of file");
-  passes.run(*translated);
+  passes.run(module);
   return std::string(bytes);
 }
 
@@ -144,16 +144,18 @@ static LevelOfFunction always(const Level &level) {
 }
 
 std::string compileObject(ModuleOp module, const Level &level) {
-  return emitFile(module, level, always(level), llvm::CodeGenFileType::ObjectFile);
+  auto machine = machineFor(level);
+  llvm::LLVMContext context;
+  return emitFile(*translate(module, always(level), context, *machine), *machine, llvm::CodeGenFileType::ObjectFile);
 }
 
 std::string compileObject(ModuleOp module, const LevelOfFunction &levelOfFunction,
                           const std::function<void(llvm::Module &)> &decorate) {
-  return emitFile(module, {"x86-64", 8}, levelOfFunction, llvm::CodeGenFileType::ObjectFile, decorate);
-}
-
-std::string compileAssembly(ModuleOp module, const Level &level) {
-  return emitFile(module, level, always(level), llvm::CodeGenFileType::AssemblyFile);
+  auto machine = machineFor({"x86-64", 8});
+  llvm::LLVMContext context;
+  auto translated = translate(module, levelOfFunction, context, *machine);
+  decorate(*translated);
+  return emitFile(*translated, *machine, llvm::CodeGenFileType::ObjectFile);
 }
 
 std::string llvmText(ModuleOp module, const Level &level) {
@@ -163,6 +165,18 @@ std::string llvmText(ModuleOp module, const Level &level) {
   llvm::raw_string_ostream stream(text);
   translate(module, always(level), context, *machine)->print(stream, nullptr);
   return text;
+}
+
+std::string assemblyOf(const std::string &llvmText, const Level &level) {
+  auto machine = machineFor(level);
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic fault;
+  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(llvmText, fault, context);
+  if (!module)
+    throw std::runtime_error("line " + std::to_string(fault.getLineNo()) + ": " + fault.getMessage().str());
+  module->setDataLayout(machine->createDataLayout());
+  module->setTargetTriple(machine->getTargetTriple());
+  return emitFile(*module, *machine, llvm::CodeGenFileType::AssemblyFile);
 }
 
 struct LoadedCode::Engine {
@@ -175,6 +189,7 @@ static void check(llvm::Error error) {
 }
 
 LoadedCode::LoadedCode(const std::string &object) : engine(std::make_unique<Engine>()) {
+  PassTimer timer("load");
   initializeTargets();
   auto jit = llvm::orc::LLJITBuilder().create();
   if (!jit)

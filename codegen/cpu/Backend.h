@@ -26,13 +26,14 @@ Level levelOf(const std::string &text);
 /// Lowers a module of kernel functions in place to the LLVM dialect.
 void lowerToLlvmDialect(mlir::ModuleOp module);
 
-/// Object code of a lowered module, and its assembly text. The same module gives the same bytes.
+/// Object code of a lowered module. The same module gives the same bytes.
 std::string compileObject(mlir::ModuleOp module, const Level &level);
 /// The same with functions of several levels, told by their names, and with what `decorate` adds for every x86-64 processor.
 std::string compileObject(mlir::ModuleOp module, const std::function<Level(llvm::StringRef)> &levelOfFunction,
                           const std::function<void(llvm::Module &)> &decorate);
-std::string compileAssembly(mlir::ModuleOp module, const Level &level);
+/// LLVM's text of a lowered module, and the assembly text of such a text. Throws std::runtime_error where it is none.
 std::string llvmText(mlir::ModuleOp module, const Level &level);
+std::string assemblyOf(const std::string &llvmText, const Level &level);
 
 /// Machine code in this process. Freed with the object.
 class LoadedCode {

@@ -1,4 +1,4 @@
-// Compiled kernels of this process, kept for every program that has the same ones.
+// Compiled kernels, kept for every program that has the same ones: in memory for this process, in a folder for all.
 #pragma once
 
 #include "codegen/Compiler.h"
@@ -15,7 +15,12 @@ struct LoadedKernel {
   ember_kernel_fn function = nullptr;
 };
 
-/// These kernels, compiled where the process has not compiled them before.
+/// These kernels, from memory, from the folder (codegen/Environment.h), or compiled: those that are nowhere, as one object. Equal
+/// kernels (their text without labels and places), level, and compiler have equal code.
 std::vector<LoadedKernel> compileKernels(llvm::ArrayRef<ir::KernelOp> kernels, const CpuTarget &target, const Level &level);
+
+/// Kernels that memory keeps at most, the least recently used going first (default: 4096); their code is freed when no program
+/// has them. 0: none.
+void setKernelsKept(size_t count);
 
 } // namespace ember::cpu

@@ -1,6 +1,8 @@
 #include "codegen/cpu/NativeExecutable.h"
 
-#include <cstring>
+#include "codegen/Environment.h"
+#include <cstdio>
+#include <mutex>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -26,35 +28,44 @@ struct ThreadArena {
   }
 };
 
-bool wantsTiming() {
-  static const bool wanted = std::getenv("EMBER_TIMING") && std::strcmp(std::getenv("EMBER_TIMING"), "1") == 0;
-  return wanted;
-}
-
 } // namespace
 
-NativeExecutable::NativeExecutable(std::unique_ptr<HostTable> table, std::vector<LoadedKernel> kernels, ArenaUse staticArena)
-    : table(std::move(table)), kernels(std::move(kernels)), staticArena(staticArena), spent(this->kernels.size()) {
-  if (wantsTiming())
-    timedExecutables().push_back(this);
-}
-
-// EMBER_TIMING=1: what each kernel took, over all runs.
-void NativeExecutable::report() const {
-  for (size_t i = 0; i < spent.size(); ++i)
-    std::fprintf(stderr, "%10.1f us a run  %6lld runs  %s\n", spent[i] / 1e3 / std::max<int64_t>(runs, 1),
-                 static_cast<long long>(runs.load()), table->program.launches[i].name);
-}
-
-std::vector<NativeExecutable *> &NativeExecutable::timedExecutables() {
+// EMBER_TIMING=1: those whose times have not been printed yet.
+static std::mutex timedMutex;
+static std::vector<const NativeExecutable *> &timedExecutables() {
   static auto *list = [] {
     std::atexit([] {
-      for (NativeExecutable *executable : timedExecutables())
+      std::lock_guard lock(timedMutex);
+      for (const NativeExecutable *executable : timedExecutables())
         executable->report();
     });
-    return new std::vector<NativeExecutable *>;
+    return new std::vector<const NativeExecutable *>;
   }();
   return *list;
+}
+
+NativeExecutable::NativeExecutable(std::unique_ptr<HostTable> table, std::vector<LoadedKernel> kernels, ArenaUse staticArena)
+    : table(std::move(table)), kernels(std::move(kernels)), staticArena(staticArena) {
+  kernelNanoseconds.resize(this->kernels.size());
+  measures = environment::timing();
+  if (environment::timing()) {
+    std::lock_guard lock(timedMutex);
+    timedExecutables().push_back(this);
+  }
+}
+
+NativeExecutable::~NativeExecutable() {
+  if (!environment::timing())
+    return;
+  report();
+  std::lock_guard lock(timedMutex);
+  llvm::erase(timedExecutables(), this);
+}
+
+void NativeExecutable::report() const {
+  for (size_t i = 0; i < kernelNanoseconds.size(); ++i)
+    std::fprintf(stderr, "%10.4f ms  %6lld runs   kernel %s\n", kernelNanoseconds[i] / 1e6 / std::max<int64_t>(runs, 1),
+                 static_cast<long long>(runs.load()), table->program.launches[i].name);
 }
 
 // Values and layout for these sizes: kept, because most runs have sizes that were seen before.
@@ -98,7 +109,7 @@ RunFault NativeExecutable::run(const std::vector<void *> &arguments, const std::
   void *room = scratch.reserve(values[table->program.scratch_bytes] * ember_rt_pool_size(processPool()) + 64);
   ember_fault fault;
   RunFault result;
-  int64_t *times = wantsTiming() ? spent.data() : nullptr;
+  int64_t *times = measures ? kernelNanoseconds.data() : nullptr;
   ++runs;
   if (ember_rt_run_timed(&table->program, processPool(), values, arguments.data(), results.data(), memory, room, nullptr, &fault,
                          times) != 0) {

@@ -16,10 +16,12 @@ public:
                const std::map<std::string, int64_t> &sizes) override;
   ArenaUse arenaUse(const std::map<std::string, int64_t> &sizes) override;
 
-private:
-  void report() const;
-  static std::vector<NativeExecutable *> &timedExecutables();
+  ~NativeExecutable() override;
 
+  /// Prints what each kernel took a run: EMBER_TIMING=1.
+  void report() const;
+
+private:
   struct Resolved {
     std::vector<int64_t> values;
     ember_arena arena;
@@ -31,7 +33,6 @@ private:
   std::map<std::vector<int64_t>, std::shared_ptr<const Resolved>> layouts;
   std::vector<LoadedKernel> kernels; // keep their code alive
   ArenaUse staticArena;
-  std::vector<int64_t> spent; // nanoseconds by launch
   std::atomic<int64_t> runs = 0;
 };
 

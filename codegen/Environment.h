@@ -1,0 +1,20 @@
+// The environment variables that the compiler reads, in this one place; the table in the root README says what each does. Those
+// of the runtime (EMBER_NUM_THREADS, EMBER_LEVEL) are read there: an artifact has them too.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace ember::environment {
+
+/// EMBER_INTERPRET=1: programs run on the reference interpreter.
+bool interprets();
+/// EMBER_TIMING=1: times of passes and kernels are printed at exit. Read once.
+bool timing();
+/// EMBER_DUMP=DIR: the folder for every stage of every program that is compiled; empty when none is wanted.
+std::string dumpFolder();
+/// EMBER_CACHE_DIR=DIR: the folder of compiled kernels. Unset: $XDG_CACHE_HOME/ember, or ~/.cache/ember. Set but empty: no
+/// folder, and kernels are kept in memory alone.
+std::optional<std::string> cacheFolder();
+
+} // namespace ember::environment
