@@ -1,4 +1,4 @@
-#include "printing/TensorFormat.h"
+#include "frontend/printing/TensorFormat.h"
 
 #include <algorithm>
 #include <cmath>

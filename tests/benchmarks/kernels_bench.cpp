@@ -6,7 +6,7 @@
 #include "ir/interpret/Bytes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
-#include "tests/benchmarks/Ceilings.h"
+#include "tools/ember/Ceilings.h"
 #include <benchmark/benchmark.h>
 #include <cmath>
 #include <cstdlib>

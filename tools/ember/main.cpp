@@ -1,66 +1,108 @@
-// ember: the command-line tool.
-#include "codegen/Compiler.h"
-#include "mlir/Parser/Parser.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/raw_ostream.h"
+// ember: the command-line tool. Each subcommand stands in its own file.
+#include "tools/ember/Command.h"
+#include "llvm/ADT/StringExtras.h"
+#include <cstdio>
 
-namespace cl = llvm::cl;
+namespace ember::tool {
 
-static cl::SubCommand compileCommand("compile", "compile a graph (text, function 'main'), or print a stage of its compilation");
-static cl::SubCommand inspectCommand("inspect", "list the kernels of a graph and the memory it needs");
-static cl::opt<std::string> compileInput(cl::Positional, cl::Required, cl::desc("GRAPH.mlir"), cl::sub(compileCommand));
-static cl::opt<std::string> inspectInput(cl::Positional, cl::Required, cl::desc("GRAPH.mlir"), cl::sub(inspectCommand));
-static cl::opt<std::string> stage("emit", cl::desc("stage to print: graph, kernels, planned, vector, llvm, asm"),
-                                  cl::init("kernels"), cl::sub(compileCommand));
-static cl::opt<std::string> target("target", cl::desc("instruction level: native, x86-64-v3, x86-64-v4"), cl::init("native"),
-                                   cl::sub(compileCommand), cl::sub(inspectCommand));
-static cl::list<std::string> sizeOptions("size", cl::desc("NAME=NUMBER: a named size, for the memory that a run needs"),
-                                         cl::sub(compileCommand), cl::sub(inspectCommand));
-static cl::opt<bool> unfused("unfused", cl::desc("every op a kernel of its own"), cl::sub(compileCommand),
-                             cl::sub(inspectCommand));
-
-static std::map<std::string, int64_t> sizes() {
-  std::map<std::string, int64_t> numbers;
-  for (llvm::StringRef option : sizeOptions) {
-    auto [name, text] = option.split('=');
-    int64_t number;
-    if (name.empty() || text.getAsInteger(10, number) || number < 0)
-      throw ember::CompileError("--size: found '" + option.str() + "', expected NAME=NUMBER");
-    numbers[name.str()] = number;
-  }
-  return numbers;
+// The parser's or pass's own words, with the place; the first error is the cause of those that follow.
+static std::string textOf(mlir::Diagnostic &diagnostic) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (auto place = mlir::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
+    stream << place.getFilename().getValue() << ":" << place.getLine() << ":" << place.getColumn() << ": ";
+  stream << diagnostic.str();
+  return text;
 }
 
-static int run() {
-  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  ember::loadDialects(context);
-  std::string path = compileCommand ? compileInput : inspectInput;
-  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceFile<mlir::ModuleOp>(path, &context);
-  if (!module)
-    return 1; // the parser has said why and where
-  ember::CompileOptions options{target, !unfused, false};
-  if (compileCommand) {
-    llvm::outs() << ember::emitStage(*module, stage, options, sizes());
-    return 0;
-  }
-  auto executable = ember::compileProgram(*module, options);
-  for (const std::string &name : executable->kernelNames)
-    llvm::outs() << name << "\n";
-  ember::ArenaUse use = executable->arenaUse(sizes());
-  llvm::outs() << "arena " << use.bytes << " bytes, largest live set " << use.liveBytes << " bytes\n";
-  return 0;
+Session::Session()
+    : context(mlir::MLIRContext::Threading::DISABLED), handler(&context, [this](mlir::Diagnostic &found) {
+        if (diagnostic.empty() && found.getSeverity() == mlir::DiagnosticSeverity::Error)
+          diagnostic = textOf(found);
+        return mlir::success();
+      }) {
+  loadDialects(context);
 }
 
-int main(int argc, char **argv) {
-  cl::ParseCommandLineOptions(argc, argv, "ember: compiles machine-learning graphs to fused kernels\n");
-  if (!compileCommand && !inspectCommand) {
-    llvm::errs() << "ember: expected a command: compile or inspect (ember --help lists them)\n";
-    return 1;
+void refuseUnknown(const CLI::App &command) {
+  std::vector<std::string> extras = command.remaining();
+  if (extras.empty())
+    return;
+  std::string known;
+  for (const CLI::Option *option : command.get_options())
+    if (!option->get_positional())
+      known += (known.empty() ? "" : ", ") + option->get_name();
+  const char *kind = extras.front().front() == '-' ? "unknown option" : "unexpected argument";
+  throw Mistake(command.get_name() + ": " + kind + " '" + extras.front() + "', expected options of " + known);
+}
+
+CLI::App *addCommand(CLI::App &app, const std::string &name, const std::string &summary, const std::string &example) {
+  CLI::App *command = app.add_subcommand(name, summary);
+  command->allow_extras();
+  command->footer(example);
+  return command;
+}
+
+void addCompileOptions(CLI::App &command, CompileOptions &options) {
+  command.add_option("--target", options.target, "instruction level: native, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512)")
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  command.add_flag_callback("--unfused", [&options] { options.fuse = false; }, "make every op a kernel of its own");
+}
+
+void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std::string &summary) {
+  command.add_option("--size", texts, summary + ": B=32 (repeat for each)")
+      ->type_name("NAME=N")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts) {
+  std::map<std::string, int64_t> sizes;
+  for (const std::string &text : texts) {
+    auto [name, number] = llvm::StringRef(text).split('=');
+    int64_t value;
+    if (name.empty() || number.getAsInteger(10, value) || value < 0)
+      throw Mistake("--size: expected NAME=N, found '" + text + "'");
+    sizes[name.str()] = value;
   }
+  return sizes;
+}
+
+static int fail(const std::string &text) {
+  std::string line = llvm::StringRef(text).trim().str();
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::fprintf(stderr, "ember: %s\n", line.c_str());
+  return 1;
+}
+
+constexpr const char *kCommands = "compile, run, bench, inspect or verify";
+
+static int run(int argc, char **argv) {
+  CLI::App app("ember compiles machine-learning graphs to fused kernels.", "ember");
+  app.allow_extras();
+  app.footer("A MODEL is a package (.ember) or a graph as text (.mlir, function 'main'); '-' reads text from standard input.\n"
+             "`ember COMMAND --help` says more. Environment variables: see the table in README.md.");
+  Session session;
+  addCompile(app, session);
+  addRun(app, session);
+  addBench(app, session);
+  addInspect(app, session);
+  addVerify(app, session);
   try {
-    return run();
+    app.parse(argc, argv);
+    if (std::vector<std::string> extras = app.remaining(); !extras.empty())
+      return fail("unknown command '" + extras.front() + "', expected " + kCommands);
+    if (app.get_subcommands().empty())
+      return fail(std::string("expected a command: ") + kCommands + " (ember --help says what each does)");
+  } catch (const CLI::Success &) { // --help
+    std::printf("%s", app.help().c_str());
   } catch (const std::exception &error) {
-    llvm::errs() << "ember: " << error.what() << "\n";
-    return 1;
+    return fail(session.diagnostic.empty() ? error.what() : session.diagnostic);
   }
+  return std::fflush(stdout) == 0 ? 0 : fail("standard output: cannot be written");
 }
+
+} // namespace ember::tool
+
+int main(int argc, char **argv) { return ember::tool::run(argc, argv); }

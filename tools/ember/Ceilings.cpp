@@ -1,4 +1,4 @@
-#include "tests/benchmarks/Ceilings.h"
+#include "tools/ember/Ceilings.h"
 
 #include <algorithm>
 #include <chrono>
@@ -66,7 +66,7 @@ double fmaPeak() {
 }
 
 double copyRate(int64_t bytes) {
-  static std::vector<float> from, to;
+  static thread_local std::vector<float> from, to;
   size_t count = std::max<int64_t>(bytes / 8, 64);
   if (from.size() < count) {
     from.assign(count, 1);

@@ -1,0 +1,90 @@
+// Each mistake is one line, `ember: …`, and exit code 1.
+// RUN: python3 %S/write_npy.py %t.x.npy f4 2,3 1,2,3,4,5,6
+// RUN: python3 %S/write_npy.py %t.w.npy f4 3,2 1,2,3,4,5,6
+// RUN: python3 %S/write_npy.py %t.d.npy f8 3,2 1,2,3,4,5,6
+// RUN: python3 %S/write_npy.py %t.a.npy f4 3 1,2,3
+// RUN: python3 %S/write_npy.py %t.v.npy f4 4 1,2,3,4
+// RUN: python3 %S/write_npy.py %t.i.npy i8 2 1,4
+// RUN: head -c 130 %t.x.npy > %t.short.npy
+
+// RUN: not ember 2>&1 | FileCheck %s --check-prefix=COMMAND
+// COMMAND: {{^}}ember: expected a command: compile, run, bench
+// RUN: not ember frob 2>&1 | FileCheck %s --check-prefix=NOCOMMAND
+// NOCOMMAND: {{^}}ember: unknown command 'frob', expected compile, run, bench
+// RUN: not ember compile %s --frob 2>&1 | FileCheck %s --check-prefix=OPTION
+// OPTION: {{^}}ember: compile: unknown option '--frob', expected options of --help, -o, --emit
+// RUN: not ember compile %S/Inputs/layer.mlir 2>&1 | FileCheck %s --check-prefix=NOTHING
+// NOTHING: {{^}}ember: compile: expected -o OUT or --emit STAGE
+// RUN: not ember compile %S/Inputs/layer.mlir --emit=frob 2>&1 | FileCheck %s --check-prefix=STAGE
+// STAGE: {{^}}ember: unknown stage 'frob', expected one of recorded, graph
+// RUN: ember compile %S/Inputs/layer.mlir --emit=llvm | not ember compile - --from=llvm --emit=kernels 2>&1 | FileCheck %s --check-prefix=BACK
+// BACK: {{^}}ember: stage kernels comes before llvm
+// RUN: not ember compile %S/Inputs/layer.mlir --emit=asm --target m68k 2>&1 | FileCheck %s --check-prefix=TARGET
+// TARGET: {{^}}ember: target: unknown level 'm68k', expected native, x86-64-v3 or x86-64-v4
+// RUN: not ember compile %t.none --emit=asm 2>&1 | FileCheck %s --check-prefix=NOFILE
+// NOFILE: {{^}}ember: {{.*}}.none: No such file or directory
+
+// Outputs that cannot be written; nothing stays behind.
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.dir/none/x.so 2>&1 | FileCheck %s --check-prefix=UNWRITABLE
+// RUN: not ember compile %S/Inputs/layer.mlir --emit=asm -o %t.dir/none/x.s 2>&1 | FileCheck %s --check-prefix=UNWRITABLE
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o %t.dir/none/y.npy 2>&1 | FileCheck %s --check-prefix=UNWRITABLE
+// UNWRITABLE: {{^}}ember: {{.*}}.dir/none/{{x.so|x.s|y.npy}}: No such file or directory
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.exe.dll 2>&1 | FileCheck %s --check-prefix=ENDING
+// ENDING: {{^}}ember: {{.*}}.dll: unknown ending '.dll', expected
+// RUN: test ! -e %t.exe.dll
+
+// Inputs that do not fit.
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy 2>&1 | FileCheck %s --check-prefix=COUNT
+// COUNT: {{^}}ember: {{.*}}layer.mlir: expected 2 inputs, found 1
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.d.npy 2>&1 | FileCheck %s --check-prefix=DTYPE
+// DTYPE: {{^}}ember: {{.*}}.d.npy: input 'w' is f64[3, 2], expected f32[3, 2]
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.x.npy 2>&1 | FileCheck %s --check-prefix=SHAPE
+// SHAPE: {{^}}ember: {{.*}}.x.npy: input 'w' is f32[2, 3], expected f32[3, 2]
+// RUN: not ember run %S/Inputs/named.mlir %t.a.npy %t.v.npy 2>&1 | FileCheck %s --check-prefix=NAMED
+// NAMED: {{^}}ember: {{.*}}.v.npy: input 'input1' is f32[4], expected f32[3] = f32[B]
+// RUN: not ember run %S/Inputs/layer.mlir %t.short.npy %t.w.npy 2>&1 | FileCheck %s --check-prefix=SHORT
+// SHORT: {{^}}ember: {{.*}}.short.npy: the file's size does not fit its shape and dtype (truncated?)
+// RUN: not ember run %S/Inputs/layer.mlir %s %t.w.npy 2>&1 | FileCheck %s --check-prefix=NONPY
+// NONPY: {{^}}ember: {{.*}}mistakes.mlir: not an .npy file
+// RUN: not ember run %S/Inputs/take.mlir %t.v.npy %t.i.npy 2>&1 | FileCheck %s --check-prefix=FAULT
+// RUN: not ember run %S/Inputs/take.mlir %t.v.npy %t.i.npy --interpret 2>&1 | FileCheck %s --check-prefix=REFERENCE
+// FAULT: {{^}}ember: {{.*}}take.mlir: index 4 is out of bounds for a dimension with size 4
+// REFERENCE: {{^}}ember: {{.*}}take.mlir:2:8: {{.*}}an index is out of range
+// RUN: not ember bench %S/Inputs/named.mlir --size B=x 2>&1 | FileCheck %s --check-prefix=SIZE
+// SIZE: {{^}}ember: --size: expected NAME=N, found 'B=x'
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy --threads 0 2>&1 | FileCheck %s --check-prefix=THREADS
+// THREADS: {{^}}ember: --threads: Value 0 not in range 1 to 1024
+
+// Text that is no program: the parser's own words with the place, and what no compiler may be handed.
+// RUN: echo 'func.func @main(' > %t.broken.mlir
+// RUN: not ember inspect %t.broken.mlir 2>&1 | FileCheck %s --check-prefix=BROKEN
+// BROKEN: {{^}}ember: {{.*}}.broken.mlir:1:17: expected non-function type{{$}}
+// BROKEN-NOT: {{.}}
+// RUN: echo 'func.func @other(%%x: tensor<2xf32>) -> tensor<2xf32> { return %%x : tensor<2xf32> }' > %t.other.mlir
+// RUN: not ember inspect %t.other.mlir 2>&1 | FileCheck %s --check-prefix=NOMAIN
+// NOMAIN: {{^}}ember: {{.*}}.other.mlir: the module has no function 'main'
+// RUN: echo 'func.func @main(%%x: i32) -> i32 { return %%x : i32 }' > %t.scalar.mlir
+// RUN: not ember inspect %t.scalar.mlir 2>&1 | FileCheck %s --check-prefix=SCALAR
+// SCALAR: {{^}}ember: {{.*}}.scalar.mlir:1:{{[0-9]+}}: expected a ranked tensor of floats, integers or bools, found i32
+// RUN: echo 'func.func @main(%%x: tensor<?xf32>) -> tensor<?xf32> { return %%x : tensor<?xf32> }' > %t.nameless.mlir
+// RUN: not ember inspect %t.nameless.mlir 2>&1 | FileCheck %s --check-prefix=NAMELESS
+// NAMELESS: {{^}}ember: {{.*}}.nameless.mlir:1:{{[0-9]+}}: expected a name for each dynamic size (#ember.dims), found tensor<?xf32>
+// RUN: echo 'func.func @main(%%x: tensor<4x4000000000x4000000000xf32>) -> tensor<4x4000000000x4000000000xf32> { return %%x : tensor<4x4000000000x4000000000xf32> }' > %t.huge.mlir
+// RUN: not ember inspect %t.huge.mlir 2>&1 | FileCheck %s --check-prefix=HUGE
+// HUGE: {{^}}ember: {{.*}}: the sizes of tensor<4x4000000000x4000000000xf32> overflow
+// RUN: echo 'func.func @main(%%x: tensor<2xf32>) -> tensor<2xf32> { %%0 = math.exp %%x : tensor<2xf32> return %%0 : tensor<2xf32> }' > %t.foreign.mlir
+// RUN: not ember inspect %t.foreign.mlir 2>&1 | FileCheck %s --check-prefix=FOREIGN
+// FOREIGN: {{^}}ember: {{.*}}: expected an op of the ember dialect, found 'math.exp'
+// RUN: not ember compile %S/Inputs/layer.mlir --from=kernels --emit=asm 2>&1 | FileCheck %s --check-prefix=NOKERNEL
+// NOKERNEL: {{^}}ember: {{.*}}layer.mlir:2:8: expected kernels alone (stage kernels), found 'ember.matmul'
+// RUN: echo 'frob' > %t.frob.ll
+// RUN: not ember compile %t.frob.ll --from=llvm --emit=asm 2>&1 | FileCheck %s --check-prefix=NOLLVM
+// NOLLVM: {{^}}ember: line 1: expected top-level entity
+
+// A package needs the values of parameters, which text has not; a damaged one says so.
+// RUN: not ember compile %S/inspect.mlir -o %t.ember 2>&1 | FileCheck %s --check-prefix=VALUES
+// VALUES: {{^}}ember: {{.*}}inspect.mlir: parameter 'w' has no value
+// RUN: ember compile %S/Inputs/layer.mlir -o %t.whole.ember
+// RUN: head -c 100 %t.whole.ember > %t.cut.ember
+// RUN: not ember inspect %t.cut.ember 2>&1 | FileCheck %s --check-prefix=CUT
+// CUT: {{^}}ember: {{.*}}.cut.ember

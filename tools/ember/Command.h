@@ -1,0 +1,46 @@
+// What the subcommands share.
+#pragma once
+
+#include "codegen/Compiler.h"
+#include "mlir/IR/Diagnostics.h"
+#include <CLI/CLI.hpp>
+#include <stdexcept>
+
+namespace ember::tool {
+
+/// The context of one call of the tool, and the first error that a parser or a pass reported in it.
+struct Session {
+  Session();
+  mlir::MLIRContext context;
+  std::string diagnostic; // `mlp.mlir:3:8: …`, one line
+  mlir::ScopedDiagnosticHandler handler;
+};
+
+/// A user's mistake, in one line.
+class Mistake : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Throws Mistake where the command line holds an option that the command has not.
+void refuseUnknown(const CLI::App &command);
+
+/// Adds a subcommand with its name, summary and an example for its --help.
+CLI::App *addCommand(CLI::App &app, const std::string &name, const std::string &summary, const std::string &example);
+
+/// Options that compiling takes: --target, --unfused.
+void addCompileOptions(CLI::App &command, CompileOptions &options);
+
+/// --size NAME=N, and what was given with it. Throws Mistake for another text.
+void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std::string &summary);
+std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts);
+
+inline constexpr const char *kModelText = "a package (.ember), or a graph as text (.mlir; - for standard input)";
+
+void addCompile(CLI::App &app, Session &session);
+void addRun(CLI::App &app, Session &session);
+void addBench(CLI::App &app, Session &session);
+void addInspect(CLI::App &app, Session &session);
+void addVerify(CLI::App &app, Session &session);
+
+} // namespace ember::tool

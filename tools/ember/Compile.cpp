@@ -1,0 +1,108 @@
+// ember compile: an artifact, or the text of a stage.
+#include "codegen/artifact/Artifact.h"
+#include "tools/ember/Model.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Path.h"
+
+namespace ember::tool {
+
+namespace {
+
+constexpr const char *kExample = R"(What a stage prints, the next one reads:
+  ember compile mlp.mlir --emit=kernels | ember compile - --from=kernels --emit=asm
+Artifacts, by the ending of OUT: .so .a .o with a C header beside it; .ember: a package; none: an
+executable (.npy files in and out).
+  ember compile mlp.mlir -o mlp && ./mlp x.npy -o y.npy
+An artifact holds code for AVX2 and for AVX-512 and chooses when it starts.)";
+
+struct Arguments {
+  std::string model, output, emit, from = "recorded", name;
+  std::vector<std::string> sizes;
+  CompileOptions options;
+};
+
+// The file's stem as a C identifier: `lib` in front and what no identifier holds are left out.
+std::string nameOf(llvm::StringRef path) {
+  llvm::StringRef stem = llvm::sys::path::stem(path);
+  if (path.ends_with(".so") || path.ends_with(".a"))
+    stem.consume_front("lib");
+  std::string name;
+  for (char c : stem)
+    name += llvm::isAlnum(c) ? c : '_';
+  return name.empty() || llvm::isDigit(name.front()) ? "model_" + name : name;
+}
+
+void emitText(const Arguments &own, Session &session) {
+  Stage last = stageOf(own.emit);
+  std::string name = own.model == "-" ? "<stdin>" : own.model;
+  std::map<std::string, int64_t> sizes = parseSizes(own.sizes);
+  Stage first = stageOf(own.from);
+  StagedProgram program = first == Stage::Recorded
+                              ? StagedProgram(*Model::load(own.model, session).module, own.options, sizes)
+                              : StagedProgram::read(readFile(own.model), name, first, session.context, own.options, sizes);
+  program.advanceTo(last);
+  writeText(own.output, program.text());
+}
+
+// Inputs first, then what the model holds: the order that artifacts and packages are written in.
+void checkOrder(const Model &model) {
+  std::vector<unsigned> inputs = model.inputs();
+  if (!inputs.empty() && inputs.back() + 1 != inputs.size())
+    throw Mistake(model.path + ": expected the inputs before all other arguments");
+}
+
+void writeNative(const Model &model, const Arguments &own) {
+  ArtifactRequest request;
+  request.program = *model.module;
+  request.name = own.name.empty() ? nameOf(own.output) : own.name;
+  request.fuse = own.options.fuse;
+  for (unsigned i = 0; i < model.main().getNumArguments(); ++i)
+    if (const void *memory = model.heldMemory(i))
+      request.weights.push_back(memory);
+    else
+      request.inputNames.push_back(ir::argumentInfo(model.main(), i).name);
+  for (unsigned i = 0; i < model.main().getNumResults(); ++i)
+    request.outputNames.push_back(ir::resultInfo(model.main(), i).name);
+  writeArtifact(request, own.output);
+}
+
+void writePackage(const Model &model, const Arguments &own) {
+  for (unsigned i : model.inputs())
+    if (ir::ArgumentInfo info = ir::argumentInfo(model.main(), i); info.role != ir::Role::Input)
+      throw Mistake(model.path + ": " + ir::roleName(info.role).str() + " '" + info.name +
+                    "' has no value: a graph as text holds none, a package needs one");
+  ir::writePackage(*model.module, model.weights, own.output);
+}
+
+void writeModel(const Arguments &own, Session &session) {
+  if (own.from != "recorded")
+    throw Mistake("compile: --from goes with --emit: an artifact is made from the whole program");
+  if (own.options.target != "native")
+    throw Mistake("compile: --target goes with --emit: an artifact holds the code of both levels");
+  Model model = Model::load(own.model, session);
+  checkOrder(model);
+  checkWritable(own.output);
+  llvm::StringRef(own.output).ends_with(".ember") ? writePackage(model, own) : writeNative(model, own);
+}
+
+} // namespace
+
+void addCompile(CLI::App &app, Session &session) {
+  CLI::App *command = addCommand(app, "compile", "write a native artifact, or print a stage of the compilation", kExample);
+  auto own = std::make_shared<Arguments>();
+  command->add_option("MODEL", own->model, kModelText)->required();
+  command->add_option("-o", own->output, "the file to write; with --emit: its text")->type_name("OUT");
+  command->add_option("--emit", own->emit, "print this stage: " + stageNames())->type_name("STAGE");
+  command->add_option("--from", own->from, "the stage that MODEL is the text of")->type_name("STAGE")->capture_default_str();
+  command->add_option("--name", own->name, "prefix of the artifact's C functions (default: OUT's name)")->type_name("NAME");
+  addSizeOption(*command, own->sizes, "a named size, for --emit=planned");
+  addCompileOptions(*command, own->options);
+  command->callback([command, own, &session] {
+    refuseUnknown(*command);
+    if (own->emit.empty() && own->output.empty())
+      throw Mistake("compile: expected -o OUT or --emit STAGE");
+    own->emit.empty() ? writeModel(*own, session) : emitText(*own, session);
+  });
+}
+
+} // namespace ember::tool

@@ -1,0 +1,78 @@
+// ember inspect: what a model takes, gives and needs.
+#include "tools/ember/KernelList.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+
+namespace ember::tool {
+
+namespace {
+
+void listSignature(func::FuncOp function, llvm::raw_ostream &out) {
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    ir::ArgumentInfo info = ir::argumentInfo(function, i);
+    out << ir::roleName(info.role) << " " << describe(info.name, function.getArgumentTypes()[i])
+        << (info.trainable ? ", trainable" : "") << "\n";
+  }
+  for (unsigned i = 0; i < function.getNumResults(); ++i) {
+    ir::ResultInfo info = ir::resultInfo(function, i);
+    out << "output " << describe(info.name, function.getResultTypes()[i]);
+    if (info.updates >= 0)
+      out << ", the next " << ir::argumentInfo(function, info.updates).name;
+    out << "\n";
+  }
+}
+
+// The arena holds what lives between kernels. Where it is as small as the largest set of bytes that live at once, no plan is
+// better.
+void listMemory(const KernelList &list, llvm::raw_ostream &out) {
+  if (!list.isLaidOut) {
+    out << "arena laid out at entry: --size NAME=N says how large it is for these sizes\n";
+    return;
+  }
+  auto [arena, live] = list.certificate;
+  out << "arena " << arena << " bytes, largest live set " << live << " bytes";
+  if (arena == live)
+    out << ": the least there can be\n";
+  else
+    out << llvm::formatv(": {0:F1} % above it\n", 100.0 * (arena - live) / live);
+}
+
+std::string inspect(const Model &model, const CompileOptions &options, const std::map<std::string, int64_t> &sizes) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  if (!model.producer.empty())
+    out << "package by " << model.producer << "\n";
+  listSignature(model.main(), out);
+  KernelList list = listKernels(model, options, sizes);
+  for (auto [number, kernel] : llvm::enumerate(list.kernels)) {
+    out << "kernel " << number << " " << kernel.generator << ": " << kernel.ops << "\n  " << kernel.types << "\n  "
+        << kernel.cost.flops.str() << " flops, " << (kernel.cost.bytesRead + kernel.cost.bytesWritten).str() << " bytes\n";
+  }
+  listMemory(list, out);
+  return text;
+}
+
+} // namespace
+
+void addInspect(CLI::App &app, Session &session) {
+  struct Arguments {
+    std::string model;
+    std::vector<std::string> sizes;
+    CompileOptions options;
+  };
+  CLI::App *command = addCommand(app, "inspect", "list what a model takes and gives, its kernels and the memory it needs",
+                                 "Example: ember inspect mlp.mlir\n"
+                                 "Lists each argument and result, each kernel with its generator, ops, shapes, flops and bytes,\n"
+                                 "and the arena against the largest set of bytes that live at once.");
+  auto own = std::make_shared<Arguments>();
+  command->add_option("MODEL", own->model, kModelText)->required();
+  addSizeOption(*command, own->sizes, "a named size, for the arena");
+  addCompileOptions(*command, own->options);
+  command->callback([command, own, &session] {
+    refuseUnknown(*command);
+    writeText("", inspect(Model::load(own->model, session), own->options, parseSizes(own->sizes)));
+  });
+}
+
+} // namespace ember::tool

@@ -1,0 +1,70 @@
+// ember run: a model on .npy files.
+#include "tools/ember/Tensors.h"
+
+namespace ember::tool {
+
+namespace {
+
+struct Arguments {
+  std::string model;
+  std::vector<std::string> inputs, outputs;
+  unsigned threads = 0;
+  CompileOptions options = CompileOptions::fromEnvironment();
+};
+
+void run(const Arguments &own, Session &session) {
+  Model model = Model::load(own.model, session);
+  auto main = model.main();
+  if (own.outputs.size() > main.getNumResults())
+    throw Mistake(model.path + ": expected at most " + std::to_string(main.getNumResults()) + " outputs, found " +
+                  std::to_string(own.outputs.size()));
+  if (own.inputs.empty() && !model.inputs().empty())
+    throw Mistake(model.path + ": expected " + std::to_string(model.inputs().size()) + " inputs, found 0");
+  for (const std::string &path : own.outputs)
+    checkWritable(path);
+  Tensors tensors(model, own.inputs, {}, 0);
+  auto executable = compileProgram(*model.module, own.options);
+  RunFault fault = executable->run(tensors.arguments(), tensors.results(executable->resultAlias), tensors.sizes());
+  if (fault.happened)
+    throw Mistake(model.path + ": index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
+                  std::to_string(fault.bound));
+  for (unsigned number = 0; number < own.outputs.size(); ++number)
+    writeNpy(own.outputs[number], tensors.resultType(number), tensors.result(number));
+  if (!own.outputs.empty())
+    return;
+  std::string text;
+  for (unsigned number = 0; number < main.getNumResults(); ++number) {
+    if (main.getNumResults() > 1)
+      text += ir::resultInfo(main, number).name + ": ";
+    text += printed(tensors.resultType(number), tensors.result(number)) + "\n";
+  }
+  writeText("", text);
+}
+
+} // namespace
+
+void addRun(CLI::App &app, Session &session) {
+  CLI::App *command =
+      addCommand(app, "run", "run a model on .npy files",
+                 "Example: ember run mlp.mlir x.npy w.npy -o y.npy\n"
+                 "Without -o, results are printed as PyTorch prints tensors. The bits do not depend on --threads.");
+  auto own = std::make_shared<Arguments>();
+  command->add_option("MODEL", own->model, kModelText)->required();
+  command->add_option("INPUTS", own->inputs, "one .npy file for each input, in order")->type_name("FILE.npy");
+  command->add_option("-o", own->outputs, "write results here, in order, instead of printing them (repeat for each)")
+      ->type_name("OUT.npy")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--threads", own->threads, "threads to run on (default: EMBER_NUM_THREADS, or one a processor)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--interpret", own->options.interpret, "reference values in double precision instead of compiled code");
+  addCompileOptions(*command, own->options);
+  command->callback([command, own, &session] {
+    refuseUnknown(*command);
+    if (own->threads)
+      setProcessThreads(own->threads);
+    run(*own, session);
+  });
+}
+
+} // namespace ember::tool
