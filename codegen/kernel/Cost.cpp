@@ -93,10 +93,4 @@ double evaluate(const SizeExpr &size, const std::map<std::string, int64_t> &size
   return sum;
 }
 
-double nanosecondsOf(const Cost &cost, double flopsPerNanosecond, double bytesPerNanosecond,
-                     const std::map<std::string, int64_t> &sizes) {
-  return std::max(evaluate(cost.flops, sizes) / flopsPerNanosecond,
-                  evaluate(cost.bytesRead + cost.bytesWritten, sizes) / bytesPerNanosecond);
-}
-
 } // namespace ember::kernel

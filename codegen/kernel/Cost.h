@@ -16,8 +16,4 @@ Cost costOf(const Group &group);
 /// A polynomial of named sizes as a number. Names without a size count as 1.
 double evaluate(const ir::SizeExpr &size, const std::map<std::string, int64_t> &sizes);
 
-/// Nanoseconds that one core needs for it when it is bound by `flopsPerNanosecond` or `bytesPerNanosecond`, whichever is slower.
-double nanosecondsOf(const Cost &cost, double flopsPerNanosecond, double bytesPerNanosecond,
-                     const std::map<std::string, int64_t> &sizes = {});
-
 } // namespace ember::kernel

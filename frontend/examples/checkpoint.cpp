@@ -5,6 +5,7 @@
 namespace nn = ember::nn;
 
 int main(int argc, char **argv) {
+  ember::manual_seed(0);
   nn::Linear model(4, 2);
   ember::optim::AdamW optimizer(model->parameters(), {.lr = 1e-3});
 
@@ -25,4 +26,5 @@ int main(int argc, char **argv) {
 
   bool restored = ember::equal(model->weight, model2->weight) && ember::equal(model->bias, model2->bias);
   std::cout << "restored ok: " << (restored ? "True" : "False") << "\n";
+  std::cout << "weight: " << model2->weight.detach() << "\n";
 }

@@ -3,6 +3,7 @@
 #include <iostream>
 
 int main() {
+  ember::manual_seed(0);
   ember::Tensor x = ember::randn({3}).requires_grad_();
   ember::Tensor y = (x * 2).sum();
   y.backward();

@@ -3,6 +3,7 @@
 #include <iostream>
 
 int main() {
+  ember::manual_seed(0);
   ember::Tensor x = ember::randn({2, 3});
   ember::Tensor y = ember::ones({2, 3});
 

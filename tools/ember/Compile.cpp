@@ -53,16 +53,12 @@ void checkOrder(const Model &model) {
 
 void writeNative(const Model &model, const Arguments &own) {
   ArtifactRequest request;
-  request.program = *model.module;
-  request.name = own.name.empty() ? nameOf(own.output) : own.name;
-  request.fuse = own.options.fuse;
+  request.predict.module = *model.module;
+  request.predict.fuse = own.options.fuse;
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i)
     if (const void *memory = model.heldMemory(i))
-      request.weights.push_back(memory);
-    else
-      request.inputNames.push_back(ir::argumentInfo(model.main(), i).name);
-  for (unsigned i = 0; i < model.main().getNumResults(); ++i)
-    request.outputNames.push_back(ir::resultInfo(model.main(), i).name);
+      request.predict.memory.push_back(memory);
+  request.name = own.name.empty() ? nameOf(own.output) : own.name;
   writeArtifact(request, own.output);
 }
 
