@@ -14,7 +14,7 @@
 // RUN: ember inspect %S/Inputs/named.mlir | FileCheck %s --check-prefix=NAMED
 // NAMED: input input0: f32[B]
 // NAMED: output output1: bool[B]
-// NAMED: B flops, 12*B bytes
+// NAMED: 2*B flops, 13*B bytes
 // RUN: ember inspect %S/Inputs/rows.mlir | FileCheck %s --check-prefix=ENTRY
 // ENTRY: 32*B flops, 32*B + 64 bytes
 // ENTRY: arena laid out at entry: --size NAME=N says how large it is for these sizes

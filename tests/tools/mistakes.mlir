@@ -81,7 +81,8 @@
 // RUN: not ember compile %t.frob.ll --from=llvm --emit=asm 2>&1 | FileCheck %s --check-prefix=NOLLVM
 // NOLLVM: {{^}}ember: line 1: expected top-level entity
 
-// A package needs the values of parameters, which text has not; a damaged one says so.
+// Artifacts and packages need the values of parameters, which text has not; a damaged package says so.
+// RUN: not ember compile %S/inspect.mlir -o %t.o 2>&1 | FileCheck %s --check-prefix=VALUES
 // RUN: not ember compile %S/inspect.mlir -o %t.ember 2>&1 | FileCheck %s --check-prefix=VALUES
 // VALUES: {{^}}ember: {{.*}}inspect.mlir: parameter 'w' has no value
 // RUN: ember compile %S/Inputs/layer.mlir -o %t.whole.ember

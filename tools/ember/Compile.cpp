@@ -51,6 +51,13 @@ void checkOrder(const Model &model) {
     throw Mistake(model.path + ": expected the inputs before all other arguments");
 }
 
+void checkValues(const Model &model) {
+  for (unsigned i : model.inputs())
+    if (ir::ArgumentInfo info = ir::argumentInfo(model.main(), i); info.role != ir::Role::Input)
+      throw Mistake(model.path + ": " + ir::roleName(info.role).str() + " '" + info.name +
+                    "' has no value: a graph as text holds none, OUT needs one");
+}
+
 void writeNative(const Model &model, const Arguments &own) {
   ArtifactRequest request;
   request.predict.module = *model.module;
@@ -62,14 +69,6 @@ void writeNative(const Model &model, const Arguments &own) {
   writeArtifact(request, own.output);
 }
 
-void writePackage(const Model &model, const Arguments &own) {
-  for (unsigned i : model.inputs())
-    if (ir::ArgumentInfo info = ir::argumentInfo(model.main(), i); info.role != ir::Role::Input)
-      throw Mistake(model.path + ": " + ir::roleName(info.role).str() + " '" + info.name +
-                    "' has no value: a graph as text holds none, a package needs one");
-  ir::writePackage(*model.module, model.weights, own.output);
-}
-
 void writeModel(const Arguments &own, Session &session) {
   if (own.from != "recorded")
     throw Mistake("compile: --from goes with --emit: an artifact is made from the whole program");
@@ -77,8 +76,12 @@ void writeModel(const Arguments &own, Session &session) {
     throw Mistake("compile: --target goes with --emit: an artifact holds the code of both levels");
   Model model = Model::load(own.model, session);
   checkOrder(model);
+  checkValues(model);
   checkWritable(own.output);
-  llvm::StringRef(own.output).ends_with(".ember") ? writePackage(model, own) : writeNative(model, own);
+  if (llvm::StringRef(own.output).ends_with(".ember"))
+    ir::writePackage(*model.module, model.weights, own.output);
+  else
+    writeNative(model, own);
 }
 
 } // namespace
