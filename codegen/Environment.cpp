@@ -12,6 +12,8 @@ static std::string text(const char *name) {
 
 bool interprets() { return text("EMBER_INTERPRET") == "1"; }
 
+bool synchronous() { return text("EMBER_SYNC") == "1"; }
+
 bool timing() {
   static const bool wanted = text("EMBER_TIMING") == "1";
   return wanted;

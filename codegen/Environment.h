@@ -9,6 +9,8 @@ namespace ember::environment {
 
 /// EMBER_INTERPRET=1: programs run on the reference interpreter.
 bool interprets();
+/// EMBER_SYNC=1: each operation runs before the next one is recorded.
+bool synchronous();
 /// EMBER_TIMING=1: times of passes and kernels are printed at exit. Read once.
 bool timing();
 /// EMBER_DUMP=DIR: the folder for every stage of every program that is compiled; empty when none is wanted.

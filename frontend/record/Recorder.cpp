@@ -1,5 +1,6 @@
 #include "record/Storage.h"
 
+#include "codegen/Environment.h"
 #include "ember/scope.h"
 #include "ember/threads.h"
 #include "ir/interfaces/Interfaces.h"
@@ -212,7 +213,7 @@ ScalarType Recorder::dtypeOf(Type element) {
 }
 
 void Recorder::enter() {
-  static const bool atOnce = std::getenv("EMBER_SYNC") && std::string_view(std::getenv("EMBER_SYNC")) == "1";
+  static const bool atOnce = environment::synchronous();
   constexpr size_t mostPending = 20000;
   if (!tracing && mutex.isOutermost() && (stepEnded || atOnce || list.size() > mostPending))
     flush();
