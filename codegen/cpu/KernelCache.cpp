@@ -7,6 +7,7 @@
 #include "codegen/cpu/KernelRecord.h"
 #include <list>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 using namespace mlir;
@@ -82,27 +83,27 @@ public:
     if (const LoadedKernel *known = cache.memory.find(key)) {
       ready.emplace(key, *known);
       ++cache.counters.kernelsReused;
-    } else if (!ready.count(key)) {
-      missing.emplace(key, kernel);
+    } else if (seen.insert(key).second) {
+      missing.push_back({key, kernel});
     }
   }
 
   void readFolder(KernelFolder &folder) {
-    for (auto it = missing.begin(); it != missing.end();) {
-      std::optional<LoadedKernel> found = folder.load(it->first);
+    llvm::erase_if(missing, [&](const auto &wanted) {
+      std::optional<LoadedKernel> found = folder.load(wanted.first);
       if (found) {
-        keep(it->first, *found);
+        keep(wanted.first, *found);
         ++cache.counters.kernelsLoaded;
       }
-      it = found ? missing.erase(it) : std::next(it);
-    }
+      return found.has_value();
+    });
   }
 
   // All that is missing, as one object.
   void compile(KernelFolder *folder) {
     if (missing.empty())
       return;
-    OwningOpRef<ModuleOp> module = newKernelModule(*missing.begin()->second->getContext());
+    OwningOpRef<ModuleOp> module = newKernelModule(*missing.front().second->getContext());
     std::map<std::string, LoadedKernel> fresh;
     {
       PassTimer timer("vector");
@@ -138,7 +139,8 @@ private:
   const CpuTarget &target;
   const Level &level;
   std::map<std::string, LoadedKernel> ready;
-  std::map<std::string, KernelOp> missing; // in the order of their text, so that the same program gives the same object
+  std::set<std::string> seen;
+  std::vector<std::pair<std::string, KernelOp>> missing; // in the program's order
 };
 
 } // namespace
