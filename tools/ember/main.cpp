@@ -48,6 +48,9 @@ void addCompileOptions(CLI::App &command, CompileOptions &options) {
       ->type_name("LEVEL")
       ->capture_default_str();
   command.add_flag_callback("--unfused", [&options] { options.fuse = false; }, "make every op a kernel of its own");
+  command.add_option("--max-memory", options.maxMemory, "recompute values so that the arena has at most so many bytes")
+      ->type_name("BYTES")
+      ->check(CLI::PositiveNumber);
 }
 
 void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std::string &summary) {
