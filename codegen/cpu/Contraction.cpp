@@ -340,34 +340,43 @@ private:
     emitPanels();
   }
 
-  // Panels are numbered over all columns; those that begin in this block are packed by one piece of code for all regions.
+  // Panels are numbered over all columns, wide ones first. A block does those that begin in it.
+  bool isMixed() const { return tiling.regions.size() > 1; }
+  Value border() { return isMixed() ? e.constant(*tiling.regions.front().end) : columnCount; }
+  Value wideWidth() { return e.constant(tiling.regions.front().vectors * e.lanes); }
+  Value narrowWidth() { return e.constant(tiling.regions.back().vectors * e.lanes); }
+  Value panelsOver(Value count, Value width) { return e.div(e.add(count, e.sub(width, e.constant(1))), width); }
+  Value panelsBefore(Value column) {
+    Value number = panelsOver(e.minimum(column, border()), wideWidth());
+    if (!isMixed())
+      return number;
+    return e.add(number, panelsOver(e.maximum(e.sub(column, border()), e.constant(0)), narrowWidth()));
+  }
+  Value isWidePanel(Value panel) { return e.less(panel, panelsOver(border(), wideWidth())); }
+  Value either(Value condition, Value a, Value b) { return arith::SelectOp::create(e.builder, e.loc, condition, a, b); }
+  Value firstColumnOf(Value panel) {
+    Value column = e.mul(panel, wideWidth());
+    if (!isMixed())
+      return column;
+    Value further = e.mul(e.sub(panel, panelsOver(border(), wideWidth())), narrowWidth());
+    return either(isWidePanel(panel), column, e.add(border(), further));
+  }
+
+  // One piece of code packs the panels of all regions.
   void emitPanels() {
     const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
-    bool isMixed = tiling.regions.size() > 1;
-    Value wideWidth = e.constant(wide.vectors * e.lanes), narrowWidth = e.constant(narrow.vectors * e.lanes);
-    Value border = isMixed ? e.constant(*wide.end) : columnCount;
-    auto panels = [&](Value count, Value width) { return e.div(e.add(count, e.sub(width, e.constant(1))), width); };
-    Value widePanels = panels(border, wideWidth);
-    auto panelsBefore = [&](Value column) {
-      Value number = panels(e.minimum(column, border), wideWidth);
-      return isMixed ? e.add(number, panels(e.maximum(e.sub(column, border), e.constant(0)), narrowWidth)) : number;
-    };
     e.loop(panelsBefore(blockColumn), panelsBefore(blockColumnEnd), 1, [&](Value panel) {
-      Value isWide = e.less(panel, widePanels), column = e.mul(panel, wideWidth), width = wideWidth;
-      if (isMixed) {
-        auto either = [&](Value a, Value b) { return Value(arith::SelectOp::create(e.builder, e.loc, isWide, a, b)); };
-        column = either(column, e.add(border, e.mul(e.sub(panel, widePanels), narrowWidth)));
-        width = either(wideWidth, narrowWidth);
-      }
+      Value isWide = isWidePanel(panel), column = firstColumnOf(panel);
+      Value width = isMixed() ? either(isWide, wideWidth(), narrowWidth()) : wideWidth();
       if (packsRight && !isEmpty) {
         Packer packer(e, w, shape, shape.right, sources[shape.right]);
         packer.pack(depthWalk(), {}, depthLength, columnWalk(), column, e.minimum(width, e.sub(columnCount, column)),
                     scratch(panelAt), width);
       }
-      if (!isMixed)
+      if (!isMixed())
         return emitTiles(wide, column);
       e.branch(isWide, [&] { emitTiles(wide, column); });
-      e.branch(e.less(e.sub(widePanels, e.constant(1)), panel), [&] { emitTiles(narrow, column); });
+      e.branch(e.less(e.sub(panelsOver(border(), wideWidth()), e.constant(1)), panel), [&] { emitTiles(narrow, column); });
     });
   }
 
@@ -518,7 +527,10 @@ private:
     Packer packer(e, w, shape, shape.right, sources[shape.right]);
     Value tile = scratch(tileAt);
     Value apart = arith::MulIOp::create(e.builder, e.loc, e.laneNumbers(), e.broadcast(e.constant(tileStride)));
-    e.loop(blockColumn, blockColumnEnd, 1, [&](Value column) {
+    // The columns of this block's panels: the first may begin after the block, the last reach into the next one.
+    Value low = e.minimum(firstColumnOf(panelsBefore(blockColumn)), columnCount),
+          high = e.minimum(firstColumnOf(panelsBefore(blockColumnEnd)), columnCount);
+    e.loop(low, high, 1, [&](Value column) {
       packer.bind(columnWalk(), column);
       forVectors(own, blockRow, blockRowEnd, [&](Value start, Value position, Value active) {
         Value first = e.add(e.mul(position, e.constant(tileStride)), e.sub(column, blockColumn));

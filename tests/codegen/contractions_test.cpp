@@ -55,6 +55,8 @@ const Product kProducts[] = {{"7", "49", "33", false, false},
                              {"200", "1", "65", false, false},
                              {"200", "1", "65", true, false},
                              {"100", "3", "40", false, true},
+                             {"1320", "1", "3", false, false}, // a panel that reaches into the next block of columns
+                             {"1321", "3", "600", false, false, "f32", 400},
                              {"1", "1", "1", false, false},
                              {"13", "5", "1", true, false},
                              {"50", "70", "1100", true, false, "f32", 400},
