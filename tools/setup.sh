@@ -5,7 +5,7 @@ set -euo pipefail
 packages=(
   ccache clang-22 clang-format-22 clang-tidy-22 cmake g++ libbenchmark-dev libclang-rt-22-dev libgtest-dev libllvm22 libmlir-22-dev
   libzstd-dev lld-22 llvm-22-dev llvm-22-tools mlir-22-tools ninja-build nlohmann-json3-dev python3 git zlib1g-dev libxml2-dev libffi-dev
-  libcurl4-openssl-dev libedit-dev libprotobuf-dev protobuf-compiler
+  libcli11-dev libcurl4-openssl-dev libedit-dev libprotobuf-dev protobuf-compiler
 )
 
 missing=()
