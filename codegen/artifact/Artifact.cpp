@@ -37,6 +37,7 @@ CompiledProgram compile(func::FuncOp function, const ArtifactProgram &source, Mo
   cpu::CpuTarget target;
   CompileOptions options;
   options.fuse = source.fuse;
+  options.maxMemory = source.maxMemory;
   simplifyGraph(function, options);
   groupIntoKernels(function, target, options);
   passes::MemoryPlan plan = passes::planMemory(function, target);

@@ -17,6 +17,7 @@ struct ArtifactProgram {
   mlir::ModuleOp module;
   std::vector<const void *> memory; // first value of each argument after the inputs: row-major bytes, copied into the artifact
   bool fuse = true;                 // false: every op is a kernel of its own
+  int64_t maxMemory = 0;            // bytes of the arena at most; 0: no limit
 };
 
 /// A tensor that an artifact holds.

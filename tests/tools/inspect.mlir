@@ -10,6 +10,9 @@
 // CHECK-NEXT: 64 flops, 272 bytes
 // CHECK-NEXT: arena 320 bytes, largest live set 320 bytes: the least there can be
 
+// RUN: not ember inspect %s --max-memory 64 2>&1 | FileCheck %s --check-prefix=BUDGET
+// BUDGET: {{^}}ember: the program needs 320 bytes beside its arguments and results, expected at most 64
+
 // Named sizes stay names.
 // RUN: ember inspect %S/Inputs/named.mlir | FileCheck %s --check-prefix=NAMED
 // NAMED: input input0: f32[B]

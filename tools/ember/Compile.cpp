@@ -62,6 +62,7 @@ void writeNative(const Model &model, const Arguments &own) {
   ArtifactRequest request;
   request.predict.module = *model.module;
   request.predict.fuse = own.options.fuse;
+  request.predict.maxMemory = own.options.maxMemory;
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i)
     if (const void *memory = model.heldMemory(i))
       request.predict.memory.push_back(memory);
