@@ -31,7 +31,7 @@ struct OutputReads {
   Space space;
   Trace found;
   Expr own;
-  bool isAtOwnPoint = true; // heroes are read at the output's own loops
+  bool isAtOwnPoint = true; // written at the rows' own point, where heroes are read
 
   OutputReads(const Group &group, Value output) {
     auto type = cast<RankedTensorType>(output.getType());
@@ -42,6 +42,10 @@ struct OutputReads {
     own = addressOf(space, type, loops);
     for (const auto &hero : found.heroes)
       isAtOwnPoint &= hero.second == loops;
+    // An output that reads no reduction may still be written in loops of its own: where it has other dimensions than the rows.
+    for (Operation *op : group.ops)
+      if (isa<ReductionOp>(op))
+        isAtOwnPoint &= dimSizes(cast<RankedTensorType>(op->getResult(0).getType())) == dimSizes(type);
   }
   bool reads(Value input) const {
     return llvm::any_of(found.reads, [&](const Read &read) { return read.input == input; });

@@ -29,7 +29,7 @@ inline RankedTensorType resolved(Type type, int64_t batch) {
 // Runs compiled code; every result is followed by poison that must stay.
 inline std::vector<std::vector<char>> runCompiled(ModuleOp module, std::vector<std::vector<char>> &arguments, int64_t batch,
                                                   Options options) {
-  auto executable = ember::compileProgram(module, {options.target, options.fuse, false});
+  auto executable = ember::compileProgram(module, {.target = options.target, .fuse = options.fuse});
   auto function = module.lookupSymbol<func::FuncOp>("main");
   std::vector<std::vector<char>> results;
   std::vector<void *> in, out;

@@ -84,7 +84,7 @@ std::vector<Real> compute(const std::string &op, const std::string &dtype, std::
                                             &context);
   std::vector<Real> results(values.size());
   EXPECT_TRUE(module);
-  EXPECT_FALSE(ember::compileProgram(*module, {target, true, false})->run({values.data()}, {results.data()}, {}).happened);
+  EXPECT_FALSE(ember::compileProgram(*module, {.target = target})->run({values.data()}, {results.data()}, {}).happened);
   return results;
 }
 

@@ -75,16 +75,16 @@ void check(uint32_t seed) {
   std::vector<Bytes> expected;
   for (const char *target : {"x86-64-v4", "x86-64-v3"})
     for (bool fuse : {false, true}) {
-      auto executable = compileProgram(*graph.module, {target, fuse, false});
+      auto executable = compileProgram(*graph.module, {.target = target, .simplify = fuse, .fuse = fuse});
       for (unsigned threads : {1, 2, 3, 7}) {
         setProcessThreads(threads);
         std::vector<Bytes> found = runOnce(*executable, function, arguments);
         if (expected.empty())
           expected = found;
         for (size_t r = 0; r < found.size(); ++r)
-          ASSERT_TRUE(found[r] == expected[r])
-              << "other bits in result " << r << ": " << target << (fuse ? " fused, " : " unfused, ") << threads << " threads\n"
-              << textOf(*graph.module);
+          ASSERT_TRUE(found[r] == expected[r]) << "other bits in result " << r << ": " << target
+                                               << (fuse ? " simplified and fused, " : " as written, ") << threads << " threads\n"
+                                               << textOf(*graph.module);
       }
     }
   EXPECT_EQ(memory, before) << "an argument was written";
