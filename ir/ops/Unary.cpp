@@ -235,11 +235,14 @@ SmallVector<Value> SigmoidOp::buildVjp(OpBuilder &builder, ValueRange cotangents
   return {rule.mul(rule.mul(cotangents[0], rule.sub(rule.full(1), getResult())), getResult())};
 }
 EMBER_VJP_READS_RESULT(SigmoidOp)
+// exp(-|x|) never overflows: below -88 the result is a denormal, not 0.
 Value SigmoidOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   ScalarEmitter emitter{builder, loc};
-  Value one = emitter.constant(args[0], 1);
-  Value decay = emitter.make<math::ExpOp>(emitter.make<arith::NegFOp>(args[0]));
-  return emitter.make<arith::DivFOp>(one, emitter.make<arith::AddFOp>(one, decay));
+  Value one = emitter.constant(args[0], 1), zero = emitter.constant(args[0], 0);
+  Value decay = emitter.make<math::ExpOp>(emitter.make<arith::NegFOp>(emitter.make<math::AbsFOp>(args[0])));
+  Value isNegative = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, args[0], zero);
+  Value over = arith::SelectOp::create(builder, loc, isNegative, decay, one);
+  return emitter.make<arith::DivFOp>(over, emitter.make<arith::AddFOp>(one, decay));
 }
 Scalar SigmoidOp::evaluateScalar(ArrayRef<Scalar> args) { return Scalar::real(1 / (1 + std::exp(-args[0].real()))); }
 unsigned SigmoidOp::cost() { return 18; }
