@@ -48,7 +48,8 @@ const Generator &CpuTarget::generatorFor(const Group &group) const {
 }
 
 SmallVector<std::pair<unsigned, unsigned>> CpuTarget::inPlacePairs(Operation *kernelOp) const {
-  return cpu::inPlacePairs(Group::of(kernelOp));
+  Group group = Group::of(kernelOp);
+  return cpu::inPlacePairs(group, generatorFor(group).parts(group));
 }
 
 bool CpuTarget::mayFault(Operation *kernelOp) const {

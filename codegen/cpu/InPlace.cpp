@@ -1,6 +1,5 @@
 #include "codegen/cpu/InPlace.h"
 
-#include "codegen/kernel/Parts.h"
 #include "ir/EmberDialect.h"
 
 #include <deque>
@@ -100,7 +99,7 @@ void addPairs(const Part &part, unsigned inputCount, SmallVectorImpl<std::pair<u
 } // namespace
 
 // Parts of a sweep run in any order: what one replaces, no other reads.
-SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(const Group &group) {
+SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(const Group &group, ArrayRef<Part> parts) {
   SmallVector<std::pair<unsigned, unsigned>> pairs;
   if (auto opaque = llvm::find_if(group.ops, [](Operation *op) { return isa<OpaqueOp>(op); }); opaque != group.ops.end()) {
     for (auto [number, output] : llvm::enumerate(group.outputs)) {
@@ -112,7 +111,6 @@ SmallVector<std::pair<unsigned, unsigned>> inPlacePairs(const Group &group) {
     }
     return pairs;
   }
-  std::vector<Part> parts = independentParts(group);
   SmallVector<unsigned> readers(group.inputs.size());
   for (const Part &part : parts) {
     addPairs(part, group.inputs.size(), pairs);

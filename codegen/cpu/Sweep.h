@@ -11,6 +11,7 @@ public:
   explicit Sweep(const kernel::Generator &each) : each(each) {}
   llvm::StringRef name() const override { return "sweep"; }
   std::string refuse(const kernel::Group &group) const override;
+  std::vector<kernel::Part> parts(const kernel::Group &group) const override { return kernel::independentParts(group); }
   kernel::KernelCode emit(const kernel::Group &group, mlir::ModuleOp module, llvm::StringRef symbol,
                           unsigned lanes) const override;
 

@@ -1,7 +1,7 @@
 // A generator takes a group of ops as one kernel of its family, or says why not.
 #pragma once
 
-#include "codegen/kernel/Group.h"
+#include "codegen/kernel/Parts.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <string>
 #include <vector>
@@ -24,6 +24,8 @@ public:
   virtual llvm::StringRef name() const = 0;
   /// Why the group cannot be a kernel of this family; empty when it can. Builds no IR.
   virtual std::string refuse(const Group &group) const = 0;
+  /// What runs as a kernel of its own, in any order: the whole group, where the generator does not say otherwise.
+  virtual std::vector<Part> parts(const Group &group) const { return {wholeOf(group)}; }
   /// Writes the kernel's functions into `module`. The entry has the signature of ember_kernel_fn.
   virtual KernelCode emit(const Group &group, mlir::ModuleOp module, llvm::StringRef symbol, unsigned lanes) const = 0;
 };

@@ -36,6 +36,10 @@ static Part makePart(const Group &whole, const llvm::SetVector<Operation *> &mem
   return part;
 }
 
+Part wholeOf(const Group &group) {
+  return {group, llvm::to_vector(llvm::seq<unsigned>(0, group.inputs.size() + group.outputs.size()))};
+}
+
 std::vector<Part> independentParts(const Group &group) {
   std::vector<llvm::SetVector<Operation *>> slices(group.outputs.size());
   llvm::EquivalenceClasses<unsigned> classes;

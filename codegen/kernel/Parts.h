@@ -11,6 +11,9 @@ struct Part {
   llvm::SmallVector<unsigned> buffers;
 };
 
+/// The group itself as its only part.
+Part wholeOf(const Group &group);
+
 /// The parts of a group that share no computing op, by their first outputs; one when everything hangs together. Free ops
 /// (constants, views) are in every part that reads them.
 std::vector<Part> independentParts(const Group &group);
