@@ -235,16 +235,20 @@ SmallVector<Value> SigmoidOp::buildVjp(OpBuilder &builder, ValueRange cotangents
   return {rule.mul(rule.mul(cotangents[0], rule.sub(rule.full(1), getResult())), getResult())};
 }
 EMBER_VJP_READS_RESULT(SigmoidOp)
-// exp(-|x|) never overflows: below -88 the result is a denormal, not 0.
 Value SigmoidOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   ScalarEmitter emitter{builder, loc};
-  Value one = emitter.constant(args[0], 1), zero = emitter.constant(args[0], 0);
-  Value decay = emitter.make<math::ExpOp>(emitter.make<arith::NegFOp>(emitter.make<math::AbsFOp>(args[0])));
-  Value isNegative = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, args[0], zero);
-  Value over = arith::SelectOp::create(builder, loc, isNegative, decay, one);
-  return emitter.make<arith::DivFOp>(over, emitter.make<arith::AddFOp>(one, decay));
+  Value one = emitter.constant(args[0], 1);
+  Value decay = emitter.make<math::ExpOp>(emitter.make<arith::NegFOp>(args[0]));
+  return emitter.make<arith::DivFOp>(one, emitter.make<arith::AddFOp>(one, decay));
 }
-Scalar SigmoidOp::evaluateScalar(ArrayRef<Scalar> args) { return Scalar::real(1 / (1 + std::exp(-args[0].real()))); }
+// exp(-x) overflows where the op is computed in f32: 0 below -88, as PyTorch has it.
+Scalar SigmoidOp::evaluateScalar(ArrayRef<Scalar> args) {
+  Type dtype = getElementTypeOrSelf(getType());
+  Scalar decay = Scalar::real(std::exp(-args[0].real()));
+  if (!dtype.isF64())
+    decay = roundTo(Float32Type::get(getContext()), decay);
+  return Scalar::real(1 / (1 + decay.real()));
+}
 unsigned SigmoidOp::cost() { return 18; }
 double SigmoidOp::allowedUlps() { return 3; }
 
