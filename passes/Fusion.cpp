@@ -16,15 +16,6 @@ namespace ember::passes {
 
 namespace {
 
-// Dynamic sizes count as 64.
-double bytesOf(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  double bytes = byteWidth(type.getElementType());
-  for (const SizeExpr &size : dimSizes(type))
-    bytes *= size.constant().value_or(64);
-  return bytes;
-}
-
 struct Node {
   OpGroup ops; // empty: merged into another
   double nanoseconds = 0;
@@ -108,11 +99,11 @@ private:
     double saved = 0;
     for (Value input : b.inputs)
       if (own.contains(input))
-        saved += bytesOf(input);
+        saved += estimatedBytes(input);
     for (auto [from, to] : {std::pair(&a, &b), std::pair(&b, &a)})
       for (Value output : from->outputs)
         if (llvm::is_contained(to->inputs, output))
-          saved += 2 * bytesOf(output);
+          saved += 2 * estimatedBytes(output);
     return saved;
   }
 
@@ -133,7 +124,7 @@ private:
     for (unsigned consumer : nodes[number].consumers)
       push(number, consumer);
     for (Value input : nodes[number].inputs) {
-      if (bytesOf(input) <= 64)
+      if (estimatedBytes(input) <= 64)
         continue;
       unsigned before = number, after = number;
       for (unsigned reader : readers[input]) {

@@ -1,11 +1,26 @@
 #include "passes/OpGroup.h"
 
+#include "ir/EmberDialect.h"
 #include "ir/interfaces/Interfaces.h"
+#include "ir/interpret/Bytes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
 using namespace ember::ir;
 
 namespace ember::passes {
+
+int64_t estimatedBytes(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  int64_t bytes = byteWidth(type.getElementType());
+  for (const SizeExpr &size : dimSizes(type))
+    bytes *= size.constant().value_or(64);
+  return bytes;
+}
+
+bool isReturned(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
+}
 
 bool isFree(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>())

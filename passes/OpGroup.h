@@ -11,6 +11,11 @@ namespace ember::passes {
 /// Cloned into every reader: costs nothing, or less than reading it from memory. Constants, views, what has no operands.
 bool isFree(mlir::Operation *op);
 
+/// Bytes of a tensor, where sizes known only at run time count as 64.
+int64_t estimatedBytes(mlir::Value value);
+/// Whether a function returns the value: it has memory of its own then.
+bool isReturned(mlir::Value value);
+
 /// The mark of an op that is computed again for later readers: it joins no group of ops before them.
 inline constexpr llvm::StringLiteral kRecomputed = "ember.recomputed";
 

@@ -15,19 +15,8 @@ namespace ember::passes {
 
 namespace {
 
-// Dynamic sizes count as 64.
-int64_t bytesOf(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  int64_t bytes = byteWidth(type.getElementType());
-  for (const SizeExpr &size : dimSizes(type))
-    bytes *= size.constant().value_or(64);
-  return bytes;
-}
-
 // Arguments and results are in memory in any case.
-bool isKeptAnyway(Value value) {
-  return !value.getDefiningOp() || llvm::any_of(value.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
-}
+bool isKeptAnyway(Value value) { return !value.getDefiningOp() || isReturned(value); }
 
 bool isRecomputable(Operation *op) { return op->getNumResults() == 1 && isa<ScalarOp, ViewOp>(op); }
 
@@ -86,7 +75,7 @@ private:
       if (isFree(op))
         llvm::append_range(work, op->getOperands());
       else if (!isKeptAnyway(own))
-        bytes += bytesOf(own);
+        bytes += estimatedBytes(own);
     }
   }
 
@@ -99,7 +88,7 @@ private:
         continue;
       auto own = nodes[value] = {cut.addNode(), cut.addNode()};
       Operation *op = value.getDefiningOp();
-      cut.addEdge(own.first, own.second, isFree(op) ? MinCut::kUnbounded : isKeptAnyway(value) ? 0 : bytesOf(value));
+      cut.addEdge(own.first, own.second, isFree(op) ? MinCut::kUnbounded : isKeptAnyway(value) ? 0 : estimatedBytes(value));
       if (!isRecomputable(op)) {
         cut.addEdge(source, own.first, MinCut::kUnbounded);
         continue;
@@ -185,8 +174,8 @@ Operation *opAtPeak(func::FuncOp function) {
       continue;
     for (Value result : op.getResults())
       if (!isKeptAnyway(result)) {
-        now += bytesOf(result);
-        freed[std::max(lastReader.lookup(&op), ops.position(&op))] += bytesOf(result);
+        now += estimatedBytes(result);
+        freed[std::max(lastReader.lookup(&op), ops.position(&op))] += estimatedBytes(result);
       }
     now -= freed.lookup(ops.position(&op));
     if (now > most) {

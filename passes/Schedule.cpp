@@ -5,6 +5,7 @@
 #include "ir/EmberDialect.h"
 #include "ir/interpret/Bytes.h"
 #include "ir/ops/Kernel.h"
+#include "passes/OpGroup.h"
 
 using namespace mlir;
 using namespace ember::ir;
@@ -12,19 +13,6 @@ using namespace ember::ir;
 namespace ember::passes {
 
 namespace {
-
-// Dynamic sizes count as 64.
-int64_t bytesOf(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  int64_t bytes = byteWidth(type.getElementType());
-  for (const SizeExpr &size : dimSizes(type))
-    bytes *= size.constant().value_or(64);
-  return bytes;
-}
-
-bool isReturned(Value value) {
-  return llvm::any_of(value.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
-}
 
 class Scheduler {
 public:
@@ -57,14 +45,14 @@ private:
     int64_t made(KernelOp kernel) const {
       int64_t bytes = 0;
       for (Value output : kernel.getOutputs())
-        bytes += isReturned(output) ? 0 : bytesOf(output);
+        bytes += isReturned(output) ? 0 : estimatedBytes(output);
       return bytes;
     }
     int64_t freed(KernelOp kernel) const {
       int64_t bytes = 0;
       for (Value input : llvm::SmallSetVector<Value, 8>(kernel.getInputs().begin(), kernel.getInputs().end()))
         if (input.getDefiningOp() && !isReturned(input) && readers.lookup(input) == 1)
-          bytes += bytesOf(input);
+          bytes += estimatedBytes(input);
       return bytes;
     }
     void ran(KernelOp kernel) {
