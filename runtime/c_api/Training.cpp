@@ -122,6 +122,23 @@ uint32_t hyperNamed(ember_model *model, const char *name, uint32_t from = 0) {
   return desc.hyper_count;
 }
 
+// Calls `copy` with a weight's own memory, where the tensor is one like it.
+template <typename Copy> int withWeight(ember_model *model, const char *name, const ember_tensor *tensor, Copy copy) {
+  if (!model)
+    return EMBER_BAD_ARGUMENT;
+  Locked lock(model);
+  uint32_t number = findWeight(model, name);
+  if (number == model->desc->state_count)
+    return EMBER_BAD_ARGUMENT;
+  if (!tensor)
+    return refuse(model, EMBER_BAD_ARGUMENT, "weight '%s': the tensor is NULL", name);
+  const ember_signature &own = model->desc->states[number].tensor;
+  if (int status = check(model, "weight", *tensor, own))
+    return status;
+  copy(static_cast<char *>(model->states[number]), bytesOf(own));
+  return EMBER_OK;
+}
+
 } // namespace
 
 } // namespace ember::rt
@@ -241,35 +258,11 @@ int ember_rt_model_weight(ember_model *model, uint32_t number, const char **name
 }
 
 int ember_rt_model_get_weight(ember_model *model, const char *name, ember_tensor *tensor) {
-  if (!model)
-    return EMBER_BAD_ARGUMENT;
-  Locked lock(model);
-  uint32_t number = findWeight(model, name);
-  if (number == model->desc->state_count)
-    return EMBER_BAD_ARGUMENT;
-  if (!tensor)
-    return refuse(model, EMBER_BAD_ARGUMENT, "weight '%s': the tensor is NULL", name);
-  const ember_signature &own = model->desc->states[number].tensor;
-  if (int status = check(model, "weight", *tensor, own))
-    return status;
-  memcpy(tensor->data, model->states[number], bytesOf(own));
-  return EMBER_OK;
+  return withWeight(model, name, tensor, [&](char *held, size_t bytes) { memcpy(tensor->data, held, bytes); });
 }
 
 int ember_rt_model_set_weight(ember_model *model, const char *name, const ember_tensor *tensor) {
-  if (!model)
-    return EMBER_BAD_ARGUMENT;
-  Locked lock(model);
-  uint32_t number = findWeight(model, name);
-  if (number == model->desc->state_count)
-    return EMBER_BAD_ARGUMENT;
-  if (!tensor)
-    return refuse(model, EMBER_BAD_ARGUMENT, "weight '%s': the tensor is NULL", name);
-  const ember_signature &own = model->desc->states[number].tensor;
-  if (int status = check(model, "weight", *tensor, own))
-    return status;
-  memcpy(model->states[number], tensor->data, bytesOf(own));
-  return EMBER_OK;
+  return withWeight(model, name, tensor, [&](char *held, size_t bytes) { memcpy(held, tensor->data, bytes); });
 }
 
 } // extern "C"
