@@ -13,9 +13,8 @@ namespace ember::tool {
 namespace {
 
 struct Arguments {
-  std::string model;
-  std::vector<std::string> inputs, sizes;
-  unsigned threads = 0, repeat = 20, seed = 0;
+  InputArguments inputs;
+  unsigned threads = 0, repeat = 20;
   bool json = false;
   CompileOptions options;
 };
@@ -110,10 +109,10 @@ struct Report {
 };
 
 Report measure(const Arguments &own, Session &session) {
-  Model model = Model::load(own.model, session);
+  Model model = Model::load(own.inputs.model, session);
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i) // every run has the same inputs
     model.main().removeArgAttr(i, "ember.donated");
-  Tensors tensors(model, own.inputs, parseSizes(own.sizes), own.seed);
+  Tensors tensors(model, own.inputs.files, parseSizes(own.inputs.sizes), own.inputs.seed);
   CompileOptions unfusedOptions = own.options;
   unfusedOptions.fuse = false;
   KernelList list = listKernels(model, own.options, tensors.sizes());
@@ -189,10 +188,7 @@ void addBench(CLI::App &app, Session &session) {
                  "Flops and bytes are the least that the kernel's ops need. The ceilings are measured in turn with\n"
                  "the program, in the same run; a kernel near 100 % of either has no more to give.");
   auto own = std::make_shared<Arguments>();
-  command->add_option("MODEL", own->model, kModelText)->required();
-  command->add_option("INPUTS", own->inputs, "one .npy file for each input, in order (default: random)")->type_name("FILE.npy");
-  addSizeOption(*command, own->sizes, "a named size of random inputs");
-  command->add_option("--seed", own->seed, "of random inputs")->capture_default_str();
+  addInputOptions(*command, own->inputs);
   command->add_option("--threads", own->threads, "threads to run on (default: EMBER_NUM_THREADS, or one a processor)")
       ->check(CLI::Range(1, 1024));
   command->add_option("--repeat", own->repeat, "runs; the best counts")->check(CLI::Range(1, 1000000))->capture_default_str();

@@ -35,6 +35,14 @@ void addCompileOptions(CLI::App &command, CompileOptions &options);
 void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std::string &summary);
 std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts);
 
+/// A model with inputs: .npy files, or random numbers of a seed.
+struct InputArguments {
+  std::string model;
+  std::vector<std::string> files, sizes;
+  unsigned seed = 0;
+};
+void addInputOptions(CLI::App &command, InputArguments &own);
+
 inline constexpr const char *kModelText = "a package (.ember), or a graph as text (.mlir; - for standard input)";
 
 void addCompile(CLI::App &app, Session &session);

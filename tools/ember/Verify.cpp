@@ -12,9 +12,7 @@ namespace ember::tool {
 namespace {
 
 struct Arguments {
-  std::string model;
-  std::vector<std::string> inputs, sizes;
-  unsigned seed = 0;
+  InputArguments inputs;
   CompileOptions options;
 };
 
@@ -46,10 +44,10 @@ void checkFusion(const Model &model, Tensors &tensors, CompileOptions options) {
 }
 
 std::string verify(const Arguments &own, Session &session) {
-  Model model = Model::load(own.model, session);
+  Model model = Model::load(own.inputs.model, session);
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i) // every run has the same inputs
     model.main().removeArgAttr(i, "ember.donated");
-  Tensors tensors(model, own.inputs, parseSizes(own.sizes), own.seed);
+  Tensors tensors(model, own.inputs.files, parseSizes(own.inputs.sizes), own.inputs.seed);
   checkFusion(model, tensors, own.options);
   Verification found = verifyOps(*model.module, tensors.arguments(), tensors.sizes(), own.options);
   if (!found.difference.empty())
@@ -68,10 +66,7 @@ void addVerify(CLI::App &app, Session &session) {
                  "Each op is checked on the run's own operands, within the ulps that it declares; the first that differs is\n"
                  "printed and the exit code is 1. The fused program must give the same bits as the unfused one.");
   auto own = std::make_shared<Arguments>();
-  command->add_option("MODEL", own->model, kModelText)->required();
-  command->add_option("INPUTS", own->inputs, "one .npy file for each input, in order (default: random)")->type_name("FILE.npy");
-  addSizeOption(*command, own->sizes, "a named size of random inputs");
-  command->add_option("--seed", own->seed, "of random inputs")->capture_default_str();
+  addInputOptions(*command, own->inputs);
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);

@@ -60,6 +60,13 @@ void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+void addInputOptions(CLI::App &command, InputArguments &own) {
+  command.add_option("MODEL", own.model, kModelText)->required();
+  command.add_option("INPUTS", own.files, "one .npy file for each input, in order (default: random)")->type_name("FILE.npy");
+  addSizeOption(command, own.sizes, "a named size of random inputs");
+  command.add_option("--seed", own.seed, "of random inputs")->capture_default_str();
+}
+
 std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts) {
   std::map<std::string, int64_t> sizes;
   for (const std::string &text : texts) {
