@@ -16,20 +16,6 @@ func::FuncOp TracedModule::Impl::main() const { return *(*module).getOps<func::F
 
 size_t TracedModule::Impl::inputCount() const { return main().getNumArguments() - weights.size(); }
 
-std::vector<std::string> TracedModule::Impl::inputNames() const {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < inputCount(); ++i)
-    names.push_back(ir::argumentInfo(main(), i).name);
-  return names;
-}
-
-std::vector<std::string> TracedModule::Impl::outputNames() const {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < main().getNumResults(); ++i)
-    names.push_back(ir::resultInfo(main(), i).name);
-  return names;
-}
-
 static ScalarType dtypeOf(Type type) { return record::Recorder::dtypeOf(getElementTypeOrSelf(type)); }
 
 // What the names of sizes are for these inputs.

@@ -20,7 +20,6 @@ struct TracedModule::Impl {
 
   mlir::func::FuncOp main() const;
   size_t inputCount() const;
-  std::vector<std::string> inputNames() const, outputNames() const;
   /// The sizes by name of these inputs. Throws where they do not fit the signature.
   ir::SizeValues bind(const std::vector<Tensor> &inputs) const;
 };
