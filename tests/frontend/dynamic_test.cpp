@@ -37,9 +37,9 @@ TEST(NamedSizes, Mlp) {
   Tensor example = ember::randn({4, 12});
   TracedModule traced = ember::jit::trace(model, {example}, {.dims = {{{0, "B"}}}});
   expectSameBits(traced(example), model(example).detach(), "the example");
-  for (int64_t batch = 0; batch <= 70; ++batch) {
+  ember::NoGradGuard noGrad;
+  for (int64_t batch : {0, 1, 2, 3, 7, 8, 9, 16, 33, 70}) { // the recorded module is compiled for each
     Tensor input = ember::randn({batch, 12});
-    ember::NoGradGuard noGrad;
     expectSameBits(traced(input), model(input), "batch " + std::to_string(batch));
   }
 }
