@@ -3,6 +3,7 @@
 #include "codegen/Compiler.h"
 #include "ir/EmberDialect.h"
 #include "ir/ops/Kernel.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace ember::ir;
@@ -51,16 +52,27 @@ void checkType(Location loc, Type type) {
     refuse(loc, "the sizes of " + textOf(type) + " overflow");
 }
 
-void checkBlock(Block &block) {
-  for (BlockArgument argument : block.getArguments())
+// Sizes by name are told by the arguments.
+void checkNames(Location loc, Type type, const llvm::StringSet<> &known) {
+  for (const std::string &name : sizeNamesOf(type))
+    if (!known.contains(name))
+      refuse(loc, "the size '" + name + "' of " + textOf(type) + " is no size of an argument");
+}
+
+void checkBlock(Block &block, const llvm::StringSet<> &known) {
+  for (BlockArgument argument : block.getArguments()) {
     checkType(argument.getLoc(), argument.getType());
+    checkNames(argument.getLoc(), argument.getType(), known);
+  }
   for (Operation &op : block.without_terminator()) {
     if (op.getName().getDialectNamespace() != EmberDialect::getDialectNamespace())
       refuse(op.getLoc(), "expected an op of the ember dialect, found '" + op.getName().getStringRef().str() + "'");
-    for (Type type : op.getResultTypes())
+    for (Type type : op.getResultTypes()) {
       checkType(op.getLoc(), type);
+      checkNames(op.getLoc(), type, known);
+    }
     if (auto kernel = dyn_cast<KernelOp>(op))
-      checkBlock(kernel.getBody().front());
+      checkBlock(kernel.getBody().front(), known);
   }
 }
 
@@ -69,7 +81,13 @@ void checkBlock(Block &block) {
 void checkProgram(func::FuncOp function) {
   if (function.isExternal() || !function.getBody().hasOneBlock())
     refuse(function.getLoc(), "expected a function 'main' of one block");
-  checkBlock(function.getBody().front());
+  llvm::StringSet<> known;
+  for (BlockArgument argument : function.getArguments()) {
+    checkType(argument.getLoc(), argument.getType());
+    for (const std::string &name : sizeNamesOf(argument.getType()))
+      known.insert(name);
+  }
+  checkBlock(function.getBody().front(), known);
 }
 
 void checkKernels(func::FuncOp function, const TargetModel &target) {

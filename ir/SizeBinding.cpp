@@ -16,8 +16,11 @@ static void learn(const SizeExpr &size, int64_t found, SizeValues &sizes) {
     else
       return;
   }
-  if (!name.empty() && (found - offset) % factor == 0 && (found - offset) / factor >= 0)
-    sizes.emplace(name, (found - offset) / factor);
+  int64_t rest;
+  if (name.empty() || found < 0 || __builtin_sub_overflow(found, offset, &rest))
+    return;
+  if (rest % factor == 0 && rest / factor >= 0)
+    sizes.emplace(name, rest / factor);
 }
 
 static bool fits(const SizeExpr &size, int64_t found, const SizeValues &sizes) {
@@ -40,6 +43,14 @@ std::optional<unsigned> bindSizes(ArrayRef<RankedTensorType> types, ArrayRef<Sma
       if (!fits(dimSize(type, dim), shapes[number][dim], sizes))
         return number;
   return std::nullopt;
+}
+
+bool tells(RankedTensorType type, const std::string &name) {
+  return llvm::any_of(dimSizes(type), [&](const SizeExpr &size) {
+    return !size.isConstant() && llvm::all_of(size.terms(), [&](const auto &term) {
+      return term.first.empty() || (term.first.size() == 1 && term.first[0] == name);
+    });
+  });
 }
 
 std::string dimsText(RankedTensorType type) {

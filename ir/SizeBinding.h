@@ -13,6 +13,9 @@ using SizeValues = std::map<std::string, int64_t>;
 std::optional<unsigned> bindSizes(llvm::ArrayRef<mlir::RankedTensorType> types, llvm::ArrayRef<llvm::SmallVector<int64_t>> shapes,
                                   SizeValues &sizes);
 
+/// Whether a dimension is `c*name + d`, so that its size says what the name is.
+bool tells(mlir::RankedTensorType type, const std::string &name);
+
 /// `[B, 64, 2*S]`.
 std::string dimsText(mlir::RankedTensorType type);
 /// `B = 3, S = 5`.

@@ -4,6 +4,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include <algorithm>
 #include <cassert>
+#include <new>
 
 namespace ember::ir {
 
@@ -96,15 +97,18 @@ std::optional<SizeExpr> SizeExpr::dividedBy(const SizeExpr &divisor) const {
 
 int64_t SizeExpr::evaluate(const std::map<std::string, int64_t> &sizes) const {
   int64_t sum = 0;
+  bool overflows = false;
   for (const auto &[names, coefficient] : coefficients) {
     int64_t product = coefficient;
     for (const std::string &name : names) {
       auto found = sizes.find(name);
       assert(found != sizes.end() && "every named size has a value when a size is evaluated");
-      product *= found->second;
+      overflows |= __builtin_mul_overflow(product, found->second, &product);
     }
-    sum += product;
+    overflows |= __builtin_add_overflow(sum, product, &sum);
   }
+  if (overflows)
+    throw std::bad_alloc();
   return sum;
 }
 

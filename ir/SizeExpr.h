@@ -28,7 +28,8 @@ public:
 
   /// The quotient when `divisor` divides every coefficient and its names every monomial (one-term divisors only).
   std::optional<SizeExpr> dividedBy(const SizeExpr &divisor) const;
-  /// The value for these sizes. Asserts that every name has one.
+  /// The value for these sizes. Asserts that every name has one. Throws std::bad_alloc where it is no 64-bit number: no memory is
+  /// as large.
   int64_t evaluate(const std::map<std::string, int64_t> &sizes) const;
 
   SizeExpr operator+(const SizeExpr &other) const;

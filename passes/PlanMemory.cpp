@@ -24,8 +24,12 @@ SizeExpr bytesOf(Value value) {
 
 Certificate place(ArrayRef<Slot> slots, const Sizes &sizes, SmallVectorImpl<int64_t> &offsets) {
   std::vector<ember_lifetime> items;
-  for (const Slot &slot : slots)
-    items.push_back({ember_rt_padded_bytes(slot.bytes.evaluate(sizes)), slot.first, slot.last, 0});
+  for (const Slot &slot : slots) {
+    int64_t bytes = slot.bytes.evaluate(sizes);
+    if (bytes < 0 || bytes > INT64_MAX / 4)
+      throw std::bad_alloc();
+    items.push_back({ember_rt_padded_bytes(bytes), slot.first, slot.last, 0});
+  }
   ember_arena arena;
   if (ember_rt_place(items.data(), items.size(), &arena) != 0)
     throw std::bad_alloc();

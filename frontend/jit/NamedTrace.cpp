@@ -38,15 +38,6 @@ void nameDim(Request &request, SmallVector<SizeExpr> &sizes, unsigned input, int
   range = {std::max(range.least, dim.min), std::min(range.most, dim.max)};
 }
 
-// Whether a dimension is `c*name + d`: its size says what the name is.
-bool tells(RankedTensorType type, const std::string &name) {
-  return llvm::any_of(dimSizes(type), [&](const SizeExpr &size) {
-    return !size.isConstant() && llvm::all_of(size.terms(), [&](const auto &term) {
-      return term.first.empty() || (term.first.size() == 1 && term.first[0] == name);
-    });
-  });
-}
-
 Request readRequest(const std::vector<Tensor> &examples, const TraceOptions &options) {
   Request request;
   if (options.dims.size() > examples.size())

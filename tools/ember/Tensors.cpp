@@ -1,7 +1,7 @@
 #include "tools/ember/Tensors.h"
 
 #include "frontend/printing/TensorFormat.h"
-#include "ir/EmberDialect.h"
+#include "ir/SizeBinding.h"
 #include "ir/interpret/Bytes.h"
 #include <cstring>
 
@@ -17,13 +17,6 @@ std::string shapeText(uint32_t dtype, llvm::ArrayRef<int64_t> dims) {
   for (size_t i = 0; i < dims.size(); ++i)
     text += (i ? ", " : "") + std::to_string(dims[i]);
   return text + "]";
-}
-
-// The name, where the size is one and nothing else.
-std::optional<std::string> nameOf(const ir::SizeExpr &size) {
-  const auto &terms = size.terms();
-  bool isName = terms.size() == 1 && terms.begin()->first.size() == 1 && terms.begin()->second == 1;
-  return isName ? std::optional<std::string>(terms.begin()->first.front()) : std::nullopt;
 }
 
 int64_t valueOf(const ir::SizeExpr &size, const std::map<std::string, int64_t> &known) {
@@ -61,6 +54,8 @@ Tensors::Tensors(const Model &model, const std::vector<std::string> &files, std:
     makeRandom(seed);
   else
     readFiles(files);
+  if (std::string text = ir::outOfRange(ir::sizeRanges(model.main()), known); !text.empty())
+    throw Mistake(model.path + ": " + text);
 }
 
 RankedTensorType Tensors::resolved(Type type) const {
@@ -84,13 +79,6 @@ OwnedMemory Tensors::allocate(RankedTensorType type) const {
   return memory;
 }
 
-void Tensors::bindNames(RankedTensorType type, const ember_array &array) {
-  SmallVector<ir::SizeExpr> sizes = ir::dimSizes(type);
-  for (size_t dim = 0; dim < sizes.size() && dim < array.rank; ++dim)
-    if (std::optional<std::string> name = nameOf(sizes[dim]))
-      known.emplace(*name, array.dims[dim]);
-}
-
 void Tensors::checkShape(const std::string &file, unsigned argument, const ember_array &array) const {
   Type type = model.main().getArgumentTypes()[argument];
   std::string found = shapeText(array.dtype, {array.dims, array.rank});
@@ -101,6 +89,9 @@ void Tensors::checkShape(const std::string &file, unsigned argument, const ember
   auto tensor = cast<RankedTensorType>(type);
   if (dtypeNumber(tensor.getElementType()) != array.dtype || tensor.getRank() != array.rank)
     refuse(describe(type));
+  for (const std::string &size : ir::sizeNamesOf(type))
+    if (!known.count(size))
+      refuse(describe(type));
   RankedTensorType shape = resolved(type);
   if (shape.getShape() != llvm::ArrayRef<int64_t>(array.dims, array.rank))
     refuse(describe(shape) + (tensor.hasStaticShape() ? "" : " = " + describe(type)));
@@ -114,8 +105,14 @@ void Tensors::readFiles(const std::vector<std::string> &files) {
     if (ember_rt_read_npy(file.c_str(), &arrays[number], error, sizeof error) != 0)
       throw Mistake(error);
     owned[inputs[number]].reset(arrays[number].data);
-    bindNames(cast<RankedTensorType>(model.main().getArgumentTypes()[inputs[number]]), arrays[number]);
   }
+  SmallVector<RankedTensorType> types;
+  SmallVector<SmallVector<int64_t>> shapes;
+  for (auto [number, array] : llvm::enumerate(arrays)) {
+    types.push_back(cast<RankedTensorType>(model.main().getArgumentTypes()[inputs[number]]));
+    shapes.emplace_back(array.dims, array.dims + array.rank);
+  }
+  ir::bindSizes(types, shapes, known); // what does not fit, the check of its shape says
   for (auto [number, file] : llvm::enumerate(files))
     checkShape(file, inputs[number], arrays[number]);
 }

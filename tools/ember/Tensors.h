@@ -27,7 +27,6 @@ public:
 private:
   void readFiles(const std::vector<std::string> &files);
   void makeRandom(uint64_t seed);
-  void bindNames(mlir::RankedTensorType type, const ember_array &array);
   void checkShape(const std::string &file, unsigned argument, const ember_array &array) const;
   mlir::RankedTensorType resolved(mlir::Type type) const;
   OwnedMemory allocate(mlir::RankedTensorType type) const;

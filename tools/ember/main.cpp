@@ -107,6 +107,8 @@ static int run(int argc, char **argv) {
       return fail(std::string("expected a command: ") + kCommands + " (ember --help says what each does)");
   } catch (const CLI::Success &) { // --help
     std::printf("%s", app.help().c_str());
+  } catch (const std::bad_alloc &) {
+    return fail("out of memory");
   } catch (const std::exception &error) {
     return fail(session.diagnostic.empty() ? error.what() : session.diagnostic);
   }
