@@ -5,7 +5,7 @@
 #include "codegen/artifact/Tables.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
-#include "ir/EmberDialect.h"
+#include "ir/SizeBinding.h"
 #include "ir/interpret/Bytes.h"
 #include "ir/ops/Kernel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -54,8 +54,6 @@ CompiledProgram compile(func::FuncOp function, const ArtifactProgram &source, Mo
       launches.push_back({target.generatorFor(group).emit(group, code, own->symbols.back(), level.lanes), nullptr});
     }
     own->table = cpu::buildHostTable(function, plan, launches);
-    if (!own->table->isStatic())
-      throw CompileError("an artifact needs static sizes");
   }
   return program;
 }
@@ -74,6 +72,28 @@ std::string objectOf(const ArtifactRequest &request, bool withMain) {
   return cpu::compileObject(*code, levelOfFunction, [&](llvm::Module &module) {
     writeTables(module, request, predictProgram, request.training ? &stepProgram : nullptr, withMain);
   });
+}
+
+// What the C interface asks of a program's tensors.
+void checkSignature(func::FuncOp function, const ArtifactProgram &source) {
+  size_t inputs = function.getNumArguments() - source.memory.size();
+  auto check = [](const std::string &name, Type type) {
+    if (int64_t rank = cast<RankedTensorType>(type).getRank(); rank > EMBER_RT_MAX_RANK)
+      throw CompileError("artifact: '" + name + "' has " + std::to_string(rank) + " dimensions, expected at most " +
+                         std::to_string(EMBER_RT_MAX_RANK));
+  };
+  for (auto [number, type] : llvm::enumerate(function.getArgumentTypes())) {
+    std::string name = argumentInfo(function, number).name;
+    check(name, type);
+    if (number >= inputs && !cast<RankedTensorType>(type).hasStaticShape())
+      throw CompileError("artifact: '" + name + "' has sizes " + dimsText(cast<RankedTensorType>(type)) +
+                         ", expected numbers: the artifact holds its value");
+  }
+  for (auto [number, type] : llvm::enumerate(function.getResultTypes()))
+    check(resultInfo(function, number).name, type);
+  for (const std::string &name : sizeNamesOf(function.getArgumentTypes()))
+    if (llvm::none_of(function.getArgumentTypes(), [&](Type type) { return tells(cast<RankedTensorType>(type), name); }))
+      throw CompileError("artifact: the size " + name + " follows from no dimension alone");
 }
 
 void runTool(const std::string &tool, const std::vector<std::string> &arguments) {
@@ -99,6 +119,9 @@ void writeArtifact(const ArtifactRequest &request, const std::string &path) {
   llvm::StringRef ending = llvm::sys::path::extension(path);
   if (!ending.empty() && ending != ".o" && ending != ".a" && ending != ".so")
     throw CompileError(path + ": unknown ending '" + ending.str() + "', expected .o, .a, .so or none");
+  checkSignature(mainOf(request.predict.module), request.predict);
+  if (request.training)
+    checkSignature(mainOf(request.training->step.module), request.training->step);
   std::string header = headerText(request);
   std::string object = objectOf(request, ending.empty());
   if (ending == ".o") {

@@ -12,7 +12,7 @@
 namespace ember {
 
 /// A program whose function `main` takes the inputs, then tensors that the artifact holds; names and roles are attributes of the
-/// function (ir/Signature.h). Sizes are static.
+/// function (ir/Signature.h). Inputs and outputs may have named sizes; each name is told by a dimension `c*name + d` of an input.
 struct ArtifactProgram {
   mlir::ModuleOp module;
   std::vector<const void *> memory; // first value of each argument after the inputs: row-major bytes, copied into the artifact

@@ -1,6 +1,8 @@
 #include "codegen/artifact/Header.h"
 
 #include "codegen/Pipeline.h"
+#include "codegen/artifact/TypedCalls.h"
+#include "ir/SizeBinding.h"
 #include "runtime/include/ember_rt.h"
 
 using namespace mlir;
@@ -11,25 +13,17 @@ namespace ember {
 namespace {
 
 std::string cType(Type element) {
-  if (element.isF64())
-    return "double";
-  if (element.isF32())
-    return "float";
   if (element.isBF16())
     return "uint16_t, bf16 bits,";
   if (element.isF16())
     return "uint16_t, f16 bits,";
-  unsigned width = element.getIntOrFloatBitWidth();
-  if (width == 1)
-    return "uint8_t, 0 or 1,";
-  return (element.isUnsignedInteger() ? "uint" : "int") + std::to_string(width) + "_t";
+  return element.isInteger(1) ? "uint8_t, 0 or 1," : cTypeOf(element);
 }
 
 void describe(llvm::raw_ostream &out, const char *kind, unsigned number, llvm::StringRef name, Type type) {
   auto tensor = cast<RankedTensorType>(type);
-  out << "   " << kind << " " << number << "  " << name << ": " << cType(tensor.getElementType()) << " [";
-  llvm::interleaveComma(tensor.getShape(), out);
-  out << "], row-major\n";
+  out << "   " << kind << " " << number << "  " << commentText(name) << ": " << cType(tensor.getElementType()) << " "
+      << dimsText(tensor) << ", row-major\n";
 }
 
 void describeProgram(llvm::raw_ostream &out, const std::string &name, ModuleOp module) {
@@ -41,6 +35,14 @@ void describeProgram(llvm::raw_ostream &out, const std::string &name, ModuleOp m
   for (unsigned i = 0; i < function.getNumResults(); ++i)
     if (ResultInfo info = resultInfo(function, i); info.updates < 0)
       describe(out, "  output", i, info.name, function.getResultTypes()[i]);
+  std::map<std::string, SizeRange> ranges = sizeRanges(function);
+  for (const std::string &size : sizeNamesOf(function.getArgumentTypes())) {
+    SizeRange range = ranges[size];
+    out << "     size " << size << ": at least " << range.least;
+    if (range.most != INT64_MAX)
+      out << ", at most " << range.most;
+    out << "; the same wherever it stands\n";
+  }
 }
 
 const char *const kTypes = R"(#ifndef EMBER_TENSOR_TYPE
@@ -57,7 +59,7 @@ typedef struct ember_model ember_model;
 #endif
 )";
 
-// NAME stands for the artifact's name.
+// NAME stands for the artifact's name, RUN for its function that computes outputs.
 const char *const kCommon = R"(
 /* Functions return 0, or, with one line in NAME_error: -1 for a bad argument, -2 for an index out of range in the data, -3 for a
    file that does not serve, -4 for no memory. After an error the model is as before the call. Calls on one model are serial, from
@@ -69,6 +71,9 @@ uint32_t NAME_abi(void);
 ember_model *NAME_create(uint32_t threads);
 void NAME_destroy(ember_model *model);
 const char *NAME_error(const ember_model *model);
+/* The dims that an output of NAME_RUN has for inputs of these dtypes and dims, whose data may be NULL. dims: room for the output's
+   rank. */
+int32_t NAME_output_dims(ember_model *model, const ember_tensor *inputs, uint32_t input_count, uint32_t output, int64_t *dims);
 )";
 
 const char *const kRun = R"(/* Outputs are your memory, with dtype, rank and dims filled in. */
@@ -102,14 +107,14 @@ int32_t NAME_save(ember_model *model, const char *path);
 int32_t NAME_load(ember_model *model, const char *path);
 )";
 
-std::string named(llvm::StringRef text, llvm::StringRef name) {
+std::string replaced(llvm::StringRef text, llvm::StringRef word, llvm::StringRef own) {
   std::string result;
   while (true) {
-    auto [before, after] = text.split("NAME");
+    auto [before, after] = text.split(word);
     result += before;
     if (before.size() == text.size())
       return result;
-    result += name;
+    result += own;
     text = after;
   }
 }
@@ -118,10 +123,11 @@ std::string named(llvm::StringRef text, llvm::StringRef name) {
 
 std::string headerText(const ArtifactRequest &request) {
   const std::string &name = request.name;
+  const char *run = request.training ? "predict" : "run";
   std::string text, guard = "EMBER_" + llvm::StringRef(name).upper() + "_H";
   llvm::raw_string_ostream out(text);
   out << "/* " << name << ": a compiled model" << (request.training ? " that trains" : "") << ". Link with -lm -lpthread.\n\n";
-  describeProgram(out, name + (request.training ? "_predict" : "_run"), request.predict.module);
+  describeProgram(out, name + "_" + run, request.predict.module);
   if (request.training) {
     describeProgram(out, name + "_step", request.training->step.module);
     out << "   hyper-parameters: ";
@@ -130,8 +136,12 @@ std::string headerText(const ArtifactRequest &request) {
   }
   out << "*/\n#ifndef " << guard << "\n#define " << guard
       << "\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
-  out << kTypes << "#define " << llvm::StringRef(name).upper() << "_ABI " << EMBER_RT_ABI << "u\n" << named(kCommon, name);
-  out << named(request.training ? kTraining : kRun, name);
+  out << kTypes << "#define " << llvm::StringRef(name).upper() << "_ABI " << EMBER_RT_ABI << "u\n"
+      << replaced(replaced(kCommon, "NAME_RUN", name + "_" + run), "NAME", name)
+      << replaced(request.training ? kTraining : kRun, "NAME", name);
+  if (request.training)
+    out << typedCall(name + "_step", mainOf(request.training->step.module), CallKind::Step);
+  out << typedCall(name + "_" + run, mainOf(request.predict.module), CallKind::Run);
   out << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
   return text;
 }

@@ -1,6 +1,6 @@
 #include "codegen/artifact/Tables.h"
 
-#include "ir/EmberDialect.h"
+#include "ir/SizeBinding.h"
 #include "ir/interpret/Bytes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringSet.h"
@@ -78,9 +78,18 @@ public:
     return array(pointers);
   }
 
-  llvm::Constant *signature(llvm::StringRef name, RankedTensorType type) {
-    return structure(
-        {text(name), u32(ir::dtypeNumber(type.getElementType())), u32(type.getRank()), numbers<int64_t>(type.getShape())});
+  // sizeNames: of the function that takes or gives the tensor.
+  llvm::Constant *signature(llvm::StringRef name, RankedTensorType type, llvm::ArrayRef<std::string> sizeNames = {}) {
+    llvm::Constant *dtype = u32(ir::dtypeNumber(type.getElementType())), *rank = u32(type.getRank());
+    if (type.hasStaticShape())
+      return structure({text(name), dtype, rank, numbers<int64_t>(type.getShape()), null(), null()});
+    std::vector<int64_t> code;
+    std::vector<std::string> dims;
+    for (const ir::SizeExpr &size : ir::dimSizes(type)) {
+      cpu::appendSizeCode(size, sizeNames, code);
+      dims.push_back(size.str());
+    }
+    return structure({text(name), dtype, rank, null(), numbers<int64_t>(code), texts(dims)});
   }
 
   llvm::Constant *u64(uint64_t value) { return llvm::ConstantInt::get(wide, value); }
@@ -158,18 +167,19 @@ private:
   static ArrayRef<Type> argumentTypes(func::FuncOp function) { return function.getArgumentTypes(); }
 
   llvm::Constant *noFunction() {
-    return structure({null(), null(), u32(0), u32(0), u32(0), u32(0), null(), null(), null(), null(), null()});
+    return structure({null(), null(), u32(0), u32(0), u32(0), u32(0), null(), null(), null(), null(), null(), null()});
   }
 
   llvm::Constant *function(const CompiledProgram &program) {
     func::FuncOp main = program.function;
+    llvm::ArrayRef<std::string> sizeNames = program.v3.table->sizeNames;
     llvm::SmallVector<llvm::Constant *> inputs, outputs;
     std::vector<uint32_t> states, updates, inPlace, numberOfArgument;
     for (auto [number, type] : llvm::enumerate(main.getArgumentTypes())) {
       ir::ArgumentInfo info = ir::argumentInfo(main, number);
       numberOfArgument.push_back(0);
       if (info.role == ir::Role::Input) {
-        inputs.push_back(signature(info.name, cast<RankedTensorType>(type)));
+        inputs.push_back(signature(info.name, cast<RankedTensorType>(type), sizeNames));
         continue;
       }
       numberOfArgument.back() = held.add({info, cast<RankedTensorType>(type), program.source->memory[number - inputs.size()]});
@@ -178,7 +188,7 @@ private:
     for (auto [number, type] : llvm::enumerate(main.getResultTypes())) {
       ir::ResultInfo info = ir::resultInfo(main, number);
       if (info.updates < 0) {
-        outputs.push_back(signature(info.name, cast<RankedTensorType>(type)));
+        outputs.push_back(signature(info.name, cast<RankedTensorType>(type), sizeNames));
         continue;
       }
       updates.push_back(numberOfArgument[info.updates]);
@@ -186,7 +196,19 @@ private:
     }
     return structure({this->program(*program.v3.table, program.v3.symbols), this->program(*program.v4.table, program.v4.symbols),
                       u32(inputs.size()), u32(outputs.size()), u32(states.size()), u32(updates.size()), array(inputs),
-                      array(outputs), numbers<uint32_t>(states), numbers<uint32_t>(updates), numbers<uint32_t>(inPlace)});
+                      array(outputs), numbers<uint32_t>(states), numbers<uint32_t>(updates), numbers<uint32_t>(inPlace),
+                      numbers<int64_t>(rangesOf(main, sizeNames))});
+  }
+
+  // The least and the largest value of each named size.
+  static std::vector<int64_t> rangesOf(func::FuncOp function, llvm::ArrayRef<std::string> sizeNames) {
+    std::map<std::string, ir::SizeRange> known = ir::sizeRanges(function);
+    std::vector<int64_t> ranges;
+    for (const std::string &name : sizeNames) {
+      ir::SizeRange range = known[name];
+      ranges.insert(ranges.end(), {range.least, range.most});
+    }
+    return ranges;
   }
 
   // All first values in one block, each at a multiple of 64 bytes.
@@ -241,6 +263,7 @@ struct Interface {
 constexpr Interface kCommon[] = {{"create", "ember_rt_model_create", "pw", true},
                                  {"destroy", "ember_rt_model_destroy", "vp", false},
                                  {"error", "ember_rt_model_error", "pp", false},
+                                 {"output_dims", "ember_rt_model_output_dims", "wppwwp", false},
                                  {"abi", "ember_rt_abi", "w", false}};
 constexpr Interface kInference[] = {{"run", "ember_rt_model_run", "wppwpw", false}};
 constexpr Interface kTraining[] = {{"predict", "ember_rt_model_run", "wppwpw", false},

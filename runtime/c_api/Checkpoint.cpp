@@ -280,20 +280,22 @@ bool sameShape(const FileTensor &tensor, const ember_signature &own) {
 int checkTensor(ember_model *model, const char *path, const Loaded &loaded, const char *name, const ember_signature &own) {
   const FileTensor *tensor = loaded.file.find(name);
   char what[512], expected[160], found[160];
-  describe(expected, sizeof expected, own);
+  describe(expected, sizeof expected, own.dtype, own.rank, own.dims);
   if (!tensor) {
     snprintf(what, sizeof what, "there is no tensor '%.100s' (%s)", name, expected);
     return refuseFile(model, path, what);
   }
   if (sameShape(*tensor, own))
     return EMBER_OK;
-  describe(found, sizeof found, {nullptr, tensor->dtype, tensor->rank, tensor->dims});
+  describe(found, sizeof found, tensor->dtype, tensor->rank, tensor->dims);
   snprintf(what, sizeof what, "tensor '%.100s' is %s, expected %s", name, found, expected);
   return refuseFile(model, path, what);
 }
 
 int readSteps(ember_model *model, const char *path, Loaded &loaded, const char *name, bool isFirst) {
-  if (int status = checkTensor(model, path, loaded, name, {nullptr, EMBER_F32, 0, nullptr}))
+  ember_signature scalar = {};
+  scalar.dtype = EMBER_F32;
+  if (int status = checkTensor(model, path, loaded, name, scalar))
     return status;
   float steps;
   memcpy(&steps, loaded.file.data + loaded.file.find(name)->begin, sizeof steps);

@@ -14,8 +14,22 @@ void printSignature(const char *kind, uint32_t count, const ember_signature *lis
   for (uint32_t i = 0; i < count; ++i) {
     printf("  %s %u  %s: %s[", kind, i, list[i].name, ember_rt_dtype_name(list[i].dtype));
     for (uint32_t d = 0; d < list[i].rank; ++d)
-      printf(d ? ", %lld" : "%lld", static_cast<long long>(list[i].dims[d]));
+      if (list[i].dim_texts)
+        printf(d ? ", %s" : "%s", list[i].dim_texts[d]);
+      else
+        printf(d ? ", %lld" : "%lld", static_cast<long long>(list[i].dims[d]));
     printf("]\n");
+  }
+}
+
+// Of the named sizes; equal names are equal sizes.
+void printRanges(const ember_function_desc &function) {
+  for (uint32_t i = 0; i < function.program_v3->size_count; ++i) {
+    int64_t least = function.size_ranges[2 * i], most = function.size_ranges[2 * i + 1];
+    printf("  size %s: at least %lld", function.program_v3->size_names[i], static_cast<long long>(least));
+    if (most != INT64_MAX)
+      printf(", at most %lld", static_cast<long long>(most));
+    printf("\n");
   }
 }
 
@@ -23,6 +37,7 @@ void printHelp(const ember_model_desc *desc) {
   printf("usage: %s INPUT.npy… [-o OUTPUT.npy]… [--repeat N] [--num-threads N]\n", desc->name);
   printSignature("input", desc->predict.input_count, desc->predict.inputs);
   printSignature("output", desc->predict.output_count, desc->predict.outputs);
+  printRanges(desc->predict);
   printf("Outputs go to -o in their order, or to output0.npy, output1.npy, …; --repeat prints the fastest run's time.\n");
 }
 
@@ -74,31 +89,37 @@ double secondsNow() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
+int failAsModel(const ember_model *model) {
+  fprintf(stderr, "%s\n", ember_rt_model_error(model));
+  return 1;
+}
+
 int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &arguments) {
   ember_array arrays[kMaxTensors];
   ember_tensor inputs[kMaxTensors], outputs[kMaxTensors];
+  int64_t outputDims[kMaxTensors][EMBER_RT_MAX_RANK];
   char text[512];
-  for (uint32_t i = 0; i < desc->predict.input_count; ++i) {
+  uint32_t inputCount = desc->predict.input_count;
+  for (uint32_t i = 0; i < inputCount; ++i) {
     if (ember_rt_read_npy(arguments.inputs[i], &arrays[i], text, sizeof text) != 0)
       return fail(desc, text);
     inputs[i] = {arrays[i].dtype, arrays[i].rank, arrays[i].dims, arrays[i].data};
   }
   for (uint32_t i = 0; i < desc->predict.output_count; ++i) {
+    if (ember_rt_model_output_dims(model, inputs, inputCount, i, outputDims[i]) != 0)
+      return failAsModel(model);
     size_t bytes = ember_rt_dtype_size(desc->predict.outputs[i].dtype);
     for (uint32_t d = 0; d < desc->predict.outputs[i].rank; ++d)
-      bytes *= static_cast<size_t>(desc->predict.outputs[i].dims[d]);
-    outputs[i] = {desc->predict.outputs[i].dtype, desc->predict.outputs[i].rank, desc->predict.outputs[i].dims,
-                  ember_rt_allocate(bytes)};
+      bytes *= static_cast<size_t>(outputDims[i][d]);
+    outputs[i] = {desc->predict.outputs[i].dtype, desc->predict.outputs[i].rank, outputDims[i], ember_rt_allocate(bytes)};
     if (!outputs[i].data)
       return fail(desc, "out of memory");
   }
   double fastest = 1e30;
   for (uint32_t turn = 0; turn < arguments.repeat; ++turn) {
     double start = secondsNow();
-    if (ember_rt_model_run(model, inputs, desc->predict.input_count, outputs, desc->predict.output_count) != 0) {
-      fprintf(stderr, "%s\n", ember_rt_model_error(model));
-      return 1;
-    }
+    if (ember_rt_model_run(model, inputs, inputCount, outputs, desc->predict.output_count) != 0)
+      return failAsModel(model);
     double spent = secondsNow() - start;
     fastest = spent < fastest ? spent : fastest;
   }

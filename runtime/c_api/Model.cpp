@@ -18,57 +18,42 @@ int refuse(ember_model *model, int status, const char *format, ...) {
   return status;
 }
 
-void describe(char *out, size_t size, const ember_signature &signature) {
-  int length = snprintf(out, size, "%s[", ember_rt_dtype_name(signature.dtype));
-  for (uint32_t i = 0; i < signature.rank && length < static_cast<int>(size); ++i)
-    length += snprintf(out + length, size - static_cast<size_t>(length), i ? ", %lld" : "%lld",
-                       static_cast<long long>(signature.dims[i]));
-  if (length < static_cast<int>(size))
-    snprintf(out + length, size - static_cast<size_t>(length), "]");
-}
-
-size_t bytesOf(const ember_signature &signature) {
-  size_t bytes = ember_rt_dtype_size(signature.dtype);
-  for (uint32_t i = 0; i < signature.rank; ++i)
-    bytes *= static_cast<size_t>(signature.dims[i]);
-  return bytes;
-}
-
-static bool fits(const ember_tensor &tensor, const ember_signature &signature) {
-  if (tensor.dtype != signature.dtype || tensor.rank != signature.rank || (tensor.rank && !tensor.dims))
+// Memory for these values, kept from call to call.
+static bool reserve(ember_model *model, const ember_model_function &function) {
+  int64_t arena = function.values[function.program->arena_bytes], scratch = function.values[function.program->scratch_bytes];
+  if (__builtin_mul_overflow(scratch, static_cast<int64_t>(ember_rt_pool_size(model->pool)), &scratch))
     return false;
-  for (uint32_t i = 0; i < tensor.rank; ++i)
-    if (tensor.dims[i] != signature.dims[i])
-      return false;
-  return true;
+  auto grow = [](void *&memory, int64_t &bytes, int64_t wanted) {
+    if (memory && wanted <= bytes)
+      return true;
+    ember_rt_free(memory); // before there is more: nothing in it is needed
+    memory = ember_rt_allocate(static_cast<size_t>(wanted));
+    bytes = memory ? wanted : 0;
+    return memory != nullptr;
+  };
+  return grow(model->arena, model->arenaBytes, arena) && grow(model->scratch, model->scratchBytes, scratch);
 }
 
-int check(ember_model *model, const char *what, const ember_tensor &tensor, const ember_signature &signature) {
-  char found[160], expected[160];
-  describe(expected, sizeof expected, signature);
-  if (!tensor.data)
-    return refuse(model, EMBER_BAD_ARGUMENT, "%s '%s': the data pointer is NULL, expected %s", what, signature.name, expected);
-  if (fits(tensor, signature))
+// The program's values for the sizes of the inputs, and memory for them.
+static int prepareSizes(ember_model *model, ember_model_function &function) {
+  const ember_program &program = *function.program;
+  if (program.size_count == 0) // there is memory since the model was created
     return EMBER_OK;
-  uint32_t rank = tensor.rank > EMBER_RT_MAX_RANK || !tensor.dims ? 0 : tensor.rank;
-  describe(found, sizeof found, {nullptr, tensor.dtype, rank, tensor.dims});
-  return refuse(model, EMBER_BAD_ARGUMENT, "%s '%s' is %s, expected %s", what, signature.name, found, expected);
-}
-
-int checkInputs(ember_model *model, const ember_function_desc &desc, const ember_tensor *inputs, uint32_t count) {
-  if ((!inputs && desc.input_count) || count != desc.input_count)
-    return refuse(model, EMBER_BAD_ARGUMENT, "expected %u inputs, found %u", desc.input_count, inputs ? count : 0);
-  for (uint32_t i = 0; i < count; ++i) {
-    char what[32];
-    snprintf(what, sizeof what, "input %u", i);
-    if (int status = check(model, what, inputs[i], desc.inputs[i]))
-      return status;
+  size_t bytes = program.size_count * sizeof(int64_t);
+  if (!function.values || memcmp(function.sizes, function.valuesSizes, bytes) != 0) {
+    function.values = nullptr;
+    if (ember_rt_resolve(&program, function.sizes, function.named, nullptr) != 0)
+      return refuseMemory(model, function);
+    memcpy(function.valuesSizes, function.sizes, bytes);
+    function.values = function.named;
   }
-  return EMBER_OK;
+  return reserve(model, function) ? static_cast<int>(EMBER_OK) : refuseMemory(model, function);
 }
 
 int runFunction(ember_model *model, ember_model_function &function, const ember_tensor *inputs, void *const *outputs) {
   const ember_function_desc &desc = *function.desc;
+  if (int status = prepareSizes(model, function))
+    return status;
   for (uint32_t i = 0; i < desc.input_count; ++i)
     function.arguments[i] = inputs[i].data;
   for (uint32_t i = 0; i < desc.state_count; ++i)
@@ -78,8 +63,8 @@ int runFunction(ember_model *model, ember_model_function &function, const ember_
   for (uint32_t i = 0; i < desc.update_count; ++i)
     function.results[desc.output_count + i] = (desc.in_place[i] ? model->states : model->spares)[desc.updates[i]];
   ember_fault fault;
-  if (ember_rt_run(function.program, model->pool, function.program->static_values, function.arguments, function.results,
-                   model->arena, model->scratch, nullptr, &fault) != 0)
+  if (ember_rt_run(function.program, model->pool, function.values, function.arguments, function.results, model->arena,
+                   model->scratch, nullptr, &fault) != 0)
     return refuse(model, EMBER_FAULT_NOTED, "index %lld is out of bounds for a dimension with size %lld",
                   static_cast<long long>(fault.value), static_cast<long long>(fault.bound));
   for (uint32_t i = 0; i < desc.update_count; ++i)
@@ -111,7 +96,16 @@ bool prepare(ember_model_function &function, const ember_function_desc &desc) {
   function.program = hasLevel4() ? desc.program_v4 : desc.program_v3;
   function.arguments = static_cast<void **>(calloc(desc.input_count + desc.state_count + 1, sizeof(void *)));
   function.results = static_cast<void **>(calloc(desc.output_count + desc.update_count + 1, sizeof(void *)));
-  return function.arguments && function.results;
+  if (!function.arguments || !function.results)
+    return false;
+  if (!function.program || function.program->size_count == 0) {
+    function.values = function.program ? function.program->static_values : nullptr;
+    return true;
+  }
+  function.sizes = static_cast<int64_t *>(calloc(function.program->size_count, sizeof(int64_t)));
+  function.valuesSizes = static_cast<int64_t *>(calloc(function.program->size_count, sizeof(int64_t)));
+  function.named = static_cast<int64_t *>(calloc(function.program->value_count + 1, sizeof(int64_t)));
+  return function.sizes && function.valuesSizes && function.named;
 }
 
 // Held tensors of a model that trains are memory of its own; those of others stay where the artifact has them.
@@ -143,19 +137,12 @@ bool holdTensors(ember_model *model) {
   return true;
 }
 
-// One arena and one scratch serve both programs: calls are serial.
+// One arena and one scratch serve both programs: calls are serial. Where sizes have names, a call makes the room.
 bool makeRoom(ember_model *model) {
-  int64_t arena = 0, scratch = 0;
-  for (const ember_model_function *function : {&model->predict, &model->step}) {
-    if (!function->program)
-      continue;
-    const int64_t *values = function->program->static_values;
-    arena = values[function->program->arena_bytes] > arena ? values[function->program->arena_bytes] : arena;
-    scratch = values[function->program->scratch_bytes] > scratch ? values[function->program->scratch_bytes] : scratch;
-  }
-  model->arena = ember_rt_allocate(static_cast<size_t>(arena));
-  model->scratch = ember_rt_allocate(static_cast<size_t>(scratch) * ember_rt_pool_size(model->pool));
-  return model->arena && model->scratch;
+  for (const ember_model_function *function : {&model->predict, &model->step})
+    if (function->values && !reserve(model, *function))
+      return false;
+  return true;
 }
 
 // A tensor that is held in place lies in `memory`, its spare in a block of its own, or the other way round after a swap.
@@ -202,6 +189,9 @@ void ember_rt_model_destroy(ember_model *model) {
   for (ember_model_function *function : {&model->predict, &model->step}) {
     free(function->arguments);
     free(function->results);
+    free(function->sizes);
+    free(function->valuesSizes);
+    free(function->named);
   }
   free(model->states);
   free(model->spares);
@@ -225,19 +215,32 @@ int ember_rt_model_run(ember_model *model, const ember_tensor *inputs, uint32_t 
   if ((!inputs && desc.input_count) || !outputs || input_count != desc.input_count || output_count != desc.output_count)
     return refuse(model, EMBER_BAD_ARGUMENT, "expected %u inputs and %u outputs, found %u and %u", desc.input_count,
                   desc.output_count, inputs ? input_count : 0, outputs ? output_count : 0);
-  if (int status = checkInputs(model, desc, inputs, input_count))
+  if (int status = checkInputs(model, model->predict, inputs, input_count))
     return status;
   void *results[64];
   if (output_count > 64)
     return refuse(model, EMBER_BAD_ARGUMENT, "a model has at most 64 outputs, found %u", output_count);
   for (uint32_t i = 0; i < output_count; ++i) {
-    char what[32];
-    snprintf(what, sizeof what, "output %u", i);
-    if (int status = check(model, what, outputs[i], desc.outputs[i]))
+    if (int status = checkOutput(model, model->predict, i, outputs[i]))
       return status;
     results[i] = outputs[i].data;
   }
   return runFunction(model, model->predict, inputs, results);
+}
+
+int ember_rt_model_output_dims(ember_model *model, const ember_tensor *inputs, uint32_t input_count, uint32_t output,
+                               int64_t *dims) {
+  if (!model)
+    return EMBER_BAD_ARGUMENT;
+  Locked lock(model);
+  const ember_function_desc &desc = *model->predict.desc;
+  if (output >= desc.output_count)
+    return refuse(model, EMBER_BAD_ARGUMENT, "output %u was asked for, there are %u", output, desc.output_count);
+  if (!dims)
+    return refuse(model, EMBER_BAD_ARGUMENT, "the pointer to the dims of output %u is NULL", output);
+  if (int status = checkInputs(model, model->predict, inputs, input_count, /*needsData=*/false))
+    return status;
+  return outputDims(model, model->predict, output, dims);
 }
 
 } // extern "C"

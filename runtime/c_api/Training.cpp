@@ -154,7 +154,7 @@ int ember_rt_model_step(ember_model *model, const ember_tensor *inputs, uint32_t
   const ember_function_desc &desc = *model->step.desc;
   if (!loss)
     return refuse(model, EMBER_BAD_ARGUMENT, "the pointer to the loss is NULL");
-  if (int status = checkInputs(model, desc, inputs, input_count))
+  if (int status = checkInputs(model, model->step, inputs, input_count))
     return status;
   for (uint32_t i = 0; i < model->desc->state_count; ++i)
     if (const ember_state_desc &state = model->desc->states[i]; state.formula)

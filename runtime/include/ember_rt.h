@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define EMBER_RT_ABI 2u
+#define EMBER_RT_ABI 3u
 
 typedef enum {
   EMBER_F64,
@@ -96,7 +96,7 @@ int ember_rt_evaluate(const int64_t **code, const int64_t *sizes, int64_t *value
 /* A tensor's bytes in the arena: whole cache lines, and one more, because whole vectors of an empty tensor may be addressed. */
 int64_t ember_rt_padded_bytes(int64_t bytes);
 /* The values of a program with named sizes for these sizes: the arena is laid out for them. 0, or -1 when it has no place in
-   memory. arena may be NULL. */
+   memory, or a size in it comes out below 0. arena may be NULL. */
 int ember_rt_resolve(const ember_program *program, const int64_t *sizes, int64_t *values, ember_arena *arena);
 
 /* Threads that run launches: the caller and count - 1 workers. */
@@ -211,11 +211,13 @@ typedef enum {
   EMBER_ROLE_OPTIMIZER
 } ember_role;
 
-/* dims are numbers. */
+/* dims: numbers; NULL where a size has a name. Then dim_code is every dimension over the function's sizes, as ember_rt_evaluate
+   reads it, and dim_texts how it is written, `2*S`. */
 typedef struct {
   const char *name;
   uint32_t dtype, rank;
-  const int64_t *dims;
+  const int64_t *dims, *dim_code;
+  const char *const *dim_texts;
 } ember_signature;
 
 /* A tensor that a model holds. Parameters and buffers are named by module path, optimizer state by parameter (`3.exp_avg`).
@@ -228,12 +230,15 @@ typedef struct {
 } ember_state_desc;
 
 /* A program of a model. Its arguments are the inputs, then held tensors (states: their numbers); its results the outputs, then
-   the next values of held tensors (updates: their numbers), in their own memory where in_place says 1. */
+   the next values of held tensors (updates: their numbers), in their own memory where in_place says 1. Every named size of the
+   program follows from a dimension `c*name + d` of an input; size_ranges: the least and the largest value of each. Held tensors
+   have no named sizes. */
 typedef struct {
   const ember_program *program_v3, *program_v4; /* for AVX2, for AVX-512; NULL: the model has no such program */
   uint32_t input_count, output_count, state_count, update_count;
   const ember_signature *inputs, *outputs;
   const uint32_t *states, *updates, *in_place;
+  const int64_t *size_ranges;
 } ember_function_desc;
 
 /* An option of a parameter group of the optimizer. name: `lr`, or `lr.1` where there are several groups. fixed: the program was
@@ -269,9 +274,13 @@ void ember_rt_model_destroy(ember_model *model);
 uint32_t ember_rt_abi(void);
 /* The last error of this model, one line. */
 const char *ember_rt_model_error(const ember_model *model);
-/* Outputs are the caller's memory, with their dtype and dims filled in. */
+/* Outputs are the caller's memory, with their dtype and dims filled in. With named sizes the arena is laid out for a call's
+   sizes, kept for the next one, and made larger where that needs more. */
 int ember_rt_model_run(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,
                        uint32_t output_count);
+/* The dims of an output for inputs of these dtypes and dims; their data is not looked at. dims: room for the output's rank. */
+int ember_rt_model_output_dims(ember_model *model, const ember_tensor *inputs, uint32_t input_count, uint32_t output,
+                               int64_t *dims);
 
 /* One step of training: forward, backward and the optimizer's update. After an error everything is as before the call. */
 int ember_rt_model_step(ember_model *model, const ember_tensor *inputs, uint32_t input_count, double *loss);
