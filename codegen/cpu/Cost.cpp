@@ -31,6 +31,25 @@ double elements(ArrayRef<SizeExpr> sizes) {
 double elements(Value value) { return elements(dimSizes(cast<RankedTensorType>(value.getType()))); }
 double bytes(Value value) { return elements(value) * byteWidth(getElementTypeOrSelf(value.getType())); }
 
+// How many neighbours in the innermost loops see the same element of a view's operand (a number a row, spread over it): it is
+// computed once for all of them, outside of these loops.
+double repeats(ViewOp view) {
+  Space space;
+  SmallVector<SizeExpr> sizes = dimSizes(cast<RankedTensorType>(view->getResult(0).getType()));
+  SmallVector<Expr> loops;
+  for (const SizeExpr &size : sizes)
+    loops.push_back(space.loop(space.size(size)));
+  Access access = cast<IndexedOp>(view.getOperation()).access(0, loops, space);
+  double count = 1;
+  for (size_t dim = loops.size(); dim-- > 0;) {
+    std::optional<VariableId> loop = loops[dim].asVariable();
+    if (loop && llvm::any_of(access.indices, [&](const Expr &index) { return space.dependsOn(index, *loop); }))
+      break;
+    count *= static_cast<double>(sizes[dim].constant().value_or(64));
+  }
+  return count;
+}
+
 // How often each value of the group is computed, consumers first, and the time that takes.
 class Work {
 public:
@@ -63,6 +82,8 @@ private:
     } else {
       if (auto scalar = dyn_cast<ScalarOp>(op))
         nanoseconds += own * scalar.cost() / kElementwisePerNs;
+      if (auto view = dyn_cast<ViewOp>(op))
+        own /= repeats(view);
       for (Value operand : op->getOperands()) {
         double &known = times[operand];
         known = std::max(known, cast<RankedTensorType>(operand.getType()).getRank() == 0 ? 1 : own);

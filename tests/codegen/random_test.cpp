@@ -190,4 +190,39 @@ TEST(BatchNorm, ServesBothModesWithinItsTolerance) {
   }
 }
 
+// Statistics, normalization and their gradients read each input from memory once: numbers a channel are computed again beside
+// their readers rather than written in between.
+TEST(BatchNorm, OneKernelForwardOneBackward) {
+  std::string x = "tensor<32x16x28x28xf32>", c = "tensor<16xf32>";
+  auto kernelsOf = [](const std::string &text) {
+    Program program(text);
+    std::string stage = ember::emitStage(*program.module, "kernels", {});
+    int count = 0;
+    for (size_t at = stage.find("= ember.kernel"); at != std::string::npos; at = stage.find("= ember.kernel", at + 1))
+      ++count;
+    return count;
+  };
+  EXPECT_EQ(kernelsOf("func.func @main(%x: " + x + ", %w: " + c + ", %b: " + c + ", %m: " + c + ", %v: " + c +
+                      ", %o: tensor<f64>, %e: tensor<f64>) -> (" + x + ", " + c + ", " + c + R"() {
+    %t = ember.constant dense<true> : tensor<i1>
+    %y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %b, %m, %v, %t, %o, %e : )" +
+                      x + ", " + c + "\n return %y, %nm, %nv : " + x + ", " + c + ", " + c + " }"),
+            1);
+  auto spread = [&](const std::string &name, const std::string &from) {
+    return "%" + name + "_row = ember.reshape %" + from + " : " + c + " -> tensor<1x16x1x1xf32>\n%" + name +
+           " = ember.broadcast %" + name + "_row : tensor<1x16x1x1xf32> -> " + x + "\n";
+  };
+  auto op = [](const std::string &result, const char *kind, const std::string &operands, const std::string &type) {
+    return "%" + result + " = ember." + kind + " " + operands + " : " + type + "\n";
+  };
+  std::string backward = "func.func @main(%x: " + x + ", %mean: " + c + ", %inverse: " + c + ", %g: " + x + ") -> (" + x + ", " +
+                         c + ", " + c + ") {\n" + spread("means", "mean") + op("centred", "sub", "%x, %means", x) +
+                         op("sum", "sum", "%g [0, 2, 3]", x + " -> " + c) + op("product", "mul", "%g, %centred", x) +
+                         op("dw", "sum", "%product [0, 2, 3]", x + " -> " + c) + op("scale", "mul", "%sum, %inverse", c) +
+                         spread("scales", "scale") + spread("slopes", "dw") + op("slope", "mul", "%centred, %slopes", x) +
+                         op("direct", "mul", "%g, %scales", x) + op("dx", "sub", "%direct, %slope", x) +
+                         "return %dx, %dw, %sum : " + x + ", " + c + ", " + c + " }";
+  EXPECT_EQ(kernelsOf(backward), 1);
+}
+
 } // namespace
