@@ -5,8 +5,6 @@
 #include "ir/ops/Convolution.h"
 #include "ir/ops/GatherScatter.h"
 #include "ir/ops/Pooling.h"
-#include "ir/ops/Random.h"
-#include "record/GeneratorImpl.h"
 
 #include <cmath>
 
@@ -135,63 +133,6 @@ Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding
                                                       ArrayRef<int64_t>(padding)),
                      "");
   return named(sums / Operand(static_cast<double>(kernel[0] * kernel[1]), where), "AvgPool2DBackward0");
-}
-
-Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, const Tensor &weight, const Tensor &bias,
-                  bool training, double momentum, double eps, Here where) {
-  Entry entry(where);
-  auto n = [&](double number) { return Operand(number, where); };
-  int64_t channels = input.size(1), count = channels == 0 ? 0 : input.numel() / channels;
-  Shape axes, shape(input.dim(), 1);
-  for (int64_t dim = 0; dim < input.dim(); ++dim)
-    if (dim != 1)
-      axes.push_back(dim);
-  shape[1] = channels;
-  if (training && count <= 1) {
-    std::string text =
-        "Expected more than 1 value per channel when training, got input size torch.Size(" + shapeText(input.sizes()) + ")";
-    throw Error(text);
-  }
-  Tensor mean = running_mean, variance = running_var;
-  if (training) {
-    mean = input.mean(axes, false, where);
-    Tensor centred = input - mean.reshape(shape, where);
-    variance = (centred * centred).mean(axes, false, where);
-    NoGradGuard noGrad;
-    double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
-    running_mean.mul_(n(1 - momentum)).add_(Operand(mean * n(momentum), where));
-    running_var.mul_(n(1 - momentum)).add_(Operand(variance * n(momentum * unbiased), where));
-  }
-  Tensor scale = (variance + n(eps)).rsqrt(where) * weight;
-  Tensor result = (input - mean.reshape(shape, where)) * scale.reshape(shape, where) + bias.reshape(shape, where);
-  return named(result, "NativeBatchNormBackward0");
-}
-
-// A step for an artifact holds the draw, with the bits of the mask that is drawn below.
-static Tensor droppedByState(const Tensor &input, double p, record::Tracing &tracing) {
-  record::Recorder &recorder = record::Recorder::get();
-  Value own = record::read(input), probability = number(p, kFloat64), state = recorder.valueOf(tracing.generator);
-  auto drawn = recorder.emit<DropoutOp>(own, probability, number(1, kBool), state).getDefiningOp<DropoutOp>();
-  tracing.generator = recorder.nodeOf(drawn.getNext());
-  return made(drawn.getResult(), "MulBackward0");
-}
-
-// The mask is drawn at once, two words an element, as PyTorch does on the CPU.
-Tensor dropout(const Tensor &input, double p, bool training, Here where) {
-  Entry entry(where);
-  if (!(p >= 0 && p <= 1))
-    throw Error("dropout probability has to be between 0 and 1, but got " + std::to_string(p));
-  if (!training || p == 0 || input.numel() == 0)
-    return input;
-  if (p == 1)
-    return input * Operand(0.0, where);
-  if (record::Tracing *tracing = entry.recorder.tracing)
-    return droppedByState(input, p, *tracing);
-  Tensor mask = empty(input.sizes(), input.dtype());
-  void *data = record::contents(mask)->data;
-  default_generator().impl().draw(
-      [&](ember_generator *g) { ember_rt_bernoulli(g, static_cast<uint32_t>(input.dtype()), data, input.numel(), 1 - p); });
-  return input * (mask / Operand(1 - p, where));
 }
 
 static Tensor reduced(Tensor losses, const std::string &reduction, Here where, const char *function) {

@@ -35,6 +35,8 @@ std::string nameOf(Value value) {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+OperandRange resultsOf(func::FuncOp function) { return function.getBody().front().getTerminator()->getOperands(); }
+
 // Memory that a recording reads, or a constant in it: what does not follow from the inputs.
 class Source {
 public:
@@ -94,11 +96,15 @@ public:
 private:
   void walk(unsigned other) {
     func::FuncOp function = recordings[other].main();
+    if (function.getNumResults() != first.getNumResults())
+      throw Error("trace: another number of states is written at " + sizesText(recordings[other].sizes) + " than at " +
+                  sizesText(recordings[0].sizes));
     llvm::DenseMap<Value, Value> partner;
     SmallVector<std::pair<Value, Value>> work;
     for (unsigned i = 0; i < inputCount; ++i)
       work.push_back({first.getArgument(i), function.getArgument(i)});
-    work.push_back({resultOf(first), resultOf(function)});
+    for (auto [a, b] : llvm::zip_equal(resultsOf(first), resultsOf(function)))
+      work.push_back({a, b});
     while (!work.empty()) {
       auto [a, b] = work.pop_back_val();
       auto [known, isNew] = partner.try_emplace(a, b);
@@ -108,13 +114,15 @@ private:
         continue;
       }
       compare(a, b, other);
-      if (Operation *op = a.getDefiningOp(); op && !isa<ConstantOp>(op))
-        for (auto [left, right] : llvm::zip_equal(op->getOperands(), b.getDefiningOp()->getOperands()))
-          work.push_back({left, right});
+      Operation *op = a.getDefiningOp(), *partnerOp = b.getDefiningOp();
+      if (!op || isa<ConstantOp>(op))
+        continue;
+      for (auto [left, right] : llvm::zip_equal(op->getOperands(), partnerOp->getOperands()))
+        work.push_back({left, right});
+      for (auto [left, right] : llvm::zip_equal(op->getResults(), partnerOp->getResults())) // also those that nobody reads
+        work.push_back({left, right});
     }
   }
-
-  static Value resultOf(func::FuncOp function) { return function.getBody().front().getTerminator()->getOperand(0); }
 
   Error differs(Value value, unsigned other, const std::string &how) {
     return Error("trace: " + nameOf(value) + " " + how + " at " + sizesText(recordings[other].sizes) + " than at " +
@@ -135,7 +143,8 @@ private:
       throw differs(a, other, "comes from somewhere else");
     if (!op)
       return;
-    if (op->getName() != partner->getName() || op->getNumOperands() != partner->getNumOperands())
+    if (op->getName() != partner->getName() || op->getNumOperands() != partner->getNumOperands() ||
+        cast<OpResult>(a).getResultNumber() != cast<OpResult>(b).getResultNumber())
       throw differs(a, other, "is another op (" + partner->getName().getStringRef().str() + ")");
     if (op->getAttrDictionary() != partner->getAttrDictionary())
       throw differs(a, other, "has other attributes");
@@ -233,9 +242,11 @@ private:
       for (auto [from, to] : llvm::zip_equal(op.getResults(), own->getResults()))
         to.setType(tensorOf(sizesOf(from), typeOf(from).getElementType()));
     }
-    Value result = mapping.lookup(resultOf(first));
-    func::ReturnOp::create(builder, graph.module->getLoc(), result);
-    function.setType(builder.getFunctionType(argumentTypes, {result.getType()}));
+    SmallVector<Value> results;
+    for (Value result : resultsOf(first))
+      results.push_back(mapping.lookup(result));
+    func::ReturnOp::create(builder, graph.module->getLoc(), results);
+    function.setType(builder.getFunctionType(argumentTypes, ValueRange(results).getTypes()));
     check(*graph.module);
     return graph;
   }
@@ -316,10 +327,11 @@ public:
       : graph(graph), recordings(recordings), inputCount(inputCount), special(special) {}
 
   bool holds() {
-    auto resultOf = [](ModuleOp module) {
-      return (*module.getOps<func::FuncOp>().begin()).getBody().front().getTerminator()->getOperand(0);
-    };
-    work.push_back({resultOf(*graph.module), resultOf(*special.module)});
+    func::FuncOp main = *(*graph.module).getOps<func::FuncOp>().begin();
+    if (main.getNumResults() != special.main().getNumResults())
+      return false;
+    for (auto [general, own] : llvm::zip_equal(resultsOf(main), resultsOf(special.main())))
+      work.push_back({general, own});
     while (!work.empty()) {
       auto [general, own] = work.pop_back_val();
       auto [known, isNew] = partner.try_emplace(general, own);
@@ -365,7 +377,8 @@ private:
   bool matchOps(Value general, Value own) {
     Operation *op = general.getDefiningOp(), *partner = own.getDefiningOp();
     bool sameOp = partner && op->getName() == partner->getName() && op->getAttrDictionary() == partner->getAttrDictionary() &&
-                  op->getNumOperands() == partner->getNumOperands();
+                  op->getNumOperands() == partner->getNumOperands() &&
+                  cast<OpResult>(general).getResultNumber() == cast<OpResult>(own).getResultNumber();
     // At size 1 there may be nothing to broadcast, and no op for it.
     if (isa<BroadcastOp, ReshapeOp>(op) && shapeOf(op->getOperand(0)) == shapeOf(general) &&
         (!sameOp || typeOf(partner->getOperand(0)).getShape() != ArrayRef<int64_t>(shapeOf(general)))) {

@@ -14,7 +14,7 @@ struct NamedTrace {
 };
 
 using TracedFunction = std::function<Tensor(const std::vector<Tensor> &)>;
-using RecordOnce = Recording (*)(const TracedFunction &, const std::vector<Tensor> &);
+using RecordOnce = std::function<Recording(const TracedFunction &, const std::vector<Tensor> &)>;
 
 /// Records the function at several sizes and unifies the recordings. Throws Error, one line.
 NamedTrace traceNamedSizes(RecordOnce record, const TracedFunction &function, const std::vector<Tensor> &examples,

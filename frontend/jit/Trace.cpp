@@ -4,8 +4,10 @@
 #include "functions/Build.h"
 #include "jit/NamedTrace.h"
 #include "jit/Names.h"
+#include "record/GeneratorImpl.h"
 #include "llvm/ADT/ScopeExit.h"
 
+#include <cstring>
 #include <filesystem>
 
 using namespace mlir;
@@ -15,6 +17,39 @@ namespace ember::jit {
 func::FuncOp TracedModule::Impl::main() const { return *(*module).getOps<func::FuncOp>().begin(); }
 
 size_t TracedModule::Impl::inputCount() const { return main().getNumArguments() - weights.size(); }
+
+// Runs of one traced module that has states take turns; the default generator is held meanwhile, as by any draw.
+RunFault TracedModule::Impl::runWithStates(std::vector<void *> &arguments, const std::vector<void *> &results,
+                                           const std::vector<Tensor> &values, const ir::SizeValues &sizes) {
+  func::FuncOp function = main();
+  size_t first = arguments.size();
+  auto run = [&](ember_generator *generator) {
+    for (auto [i, weight] : llvm::enumerate(weights)) {
+      arguments.push_back(weight->data);
+      if (generator && ir::argumentInfo(function, first + i).role == ir::Role::Generator)
+        ember_rt_get_state(generator, static_cast<uint8_t *>(weight->data));
+    }
+    RunFault fault = executable->run(arguments, results, sizes);
+    for (size_t i = 0; i < results.size() && !fault.happened; ++i) {
+      int64_t updated = ir::resultInfo(function, i).updates;
+      if (updated < 0)
+        continue;
+      weights[updated - first] = record::contents(values[i]);
+      if (generator && ir::argumentInfo(function, updated).role == ir::Role::Generator)
+        ember_rt_set_state(generator, static_cast<uint8_t *>(results[i]));
+    }
+    return fault;
+  };
+  if (!hasStates())
+    return run(nullptr);
+  std::lock_guard lock(mutex);
+  return default_generator().impl().draw(run);
+}
+
+bool TracedModule::Impl::hasStates() const {
+  func::FuncOp function = main();
+  return llvm::any_of(llvm::seq(function.getNumResults()), [&](unsigned i) { return ir::resultInfo(function, i).updates >= 0; });
+}
 
 static ScalarType dtypeOf(Type type) { return record::Recorder::dtypeOf(getElementTypeOrSelf(type)); }
 
@@ -85,48 +120,128 @@ std::vector<Tensor> ownInputs(const std::vector<Tensor> &examples) {
   return inputs;
 }
 
-Recording recordOnce(const Function &function, const std::vector<Tensor> &inputs) {
+// What a trace may write while it is recorded: buffers, and the generator's state. Nothing runs, so all of it is put back.
+class States {
+public:
+  explicit States(const nn::NamedTensors &named) : recorder(record::Recorder::get()) {
+    for (const auto &[name, tensor] : named)
+      if (!tensor.impl->isView())
+        buffers.push_back({tensor, name, tensor.impl->storage->base, tensor.impl->storage->version});
+    std::vector<uint8_t> state = default_generator().get_state();
+    drawing.first = record::nodeOf(from_bytes(state.data(), {kGeneratorBytes}, kUInt8));
+    reset();
+    recorder.drawing = &drawing;
+  }
+  ~States() {
+    recorder.drawing = nullptr;
+    reset();
+    try {
+      recorder.flush();                // what was recorded is dropped
+    } catch (const std::exception &) { // of values that the function kept: it comes again when they are looked at
+    }
+  }
+  States(const States &) = delete;
+
+  void reset() {
+    for (Buffer &own : buffers) {
+      own.tensor.impl->storage->base = own.before;
+      own.tensor.impl->storage->version = own.version;
+    }
+    drawing.state = drawing.first;
+  }
+
+  struct Change {
+    record::NodeRef before, now;
+  };
+  std::vector<Change> changes() const {
+    std::vector<Change> list;
+    for (const Buffer &own : buffers)
+      if (const record::NodeRef &now = own.tensor.impl->storage->base; now != own.before) {
+        if (now->buffer && !now->record)
+          throw Error("trace: '" + own.name + "' was filled with data while it was recorded, expected a computed value");
+        list.push_back({own.before, now});
+      }
+    if (drawing.state != drawing.first)
+      list.push_back({drawing.first, drawing.state});
+    return list;
+  }
+  const record::NodeRef &generator() const { return drawing.first; }
+
+private:
+  struct Buffer {
+    Tensor tensor;
+    std::string name;
+    record::NodeRef before;
+    int64_t version;
+  };
+  record::Recorder &recorder;
+  std::vector<Buffer> buffers;
+  record::Drawing drawing;
+};
+
+Recording recordOnce(const Function &function, const std::vector<Tensor> &inputs, States &states) {
   record::Recorder &recorder = record::Recorder::get();
-  std::vector<record::NodeRef> inputNodes;
+  states.reset();
+  std::vector<record::NodeRef> arguments, results;
   for (const Tensor &input : inputs)
-    inputNodes.push_back(record::nodeOf(input));
+    arguments.push_back(record::nodeOf(input));
   NoGradGuard noGrad;
   Tensor output = function(inputs);
   // A view step may be all there is to the output: it is read into a value of its own.
-  record::NodeRef outputNode = record::nodeOf(output);
-  if (outputNode->buffer && !outputNode->record)
+  results.push_back(record::nodeOf(output));
+  if (results[0]->buffer && !results[0]->record)
     throw Error("trace: the function looked at a value, or its output does not depend on the inputs; nothing of it was recorded");
-  record::Recorder::Captured captured = recorder.capture(inputNodes, {outputNode});
+  for (const auto &[before, now] : states.changes()) {
+    arguments.push_back(before);
+    results.push_back(now);
+  }
+  record::Recorder::Captured captured = recorder.capture(arguments, results);
+  states.reset();
   Recording recording;
   recording.module = std::move(captured.module);
   recording.memory.assign(captured.arguments.begin() + inputs.size(), captured.arguments.end());
   return recording;
 }
 
+// What a run replaces is memory of the traced module's own: the module that was traced keeps its.
+std::shared_ptr<record::Buffer> ownCopy(const std::shared_ptr<record::Buffer> &memory) {
+  auto copy = std::make_shared<record::Buffer>(memory->bytes);
+  std::memcpy(copy->data, memory->data, memory->bytes);
+  return copy;
+}
+
 TracedModule traced(OwningOpRef<ModuleOp> module, const std::vector<record::NodeRef> &memory, const Names &names) {
   auto impl = std::make_shared<TracedModule::Impl>();
   impl->module = std::move(module);
-  size_t inputCount = impl->main().getNumArguments() - memory.size();
+  func::FuncOp main = impl->main();
+  size_t inputCount = main.getNumArguments() - memory.size(), stateCount = main.getNumResults() - 1;
   for (size_t i = 0; i < inputCount; ++i)
-    ir::setArgumentInfo(impl->main(), i, {"input" + std::to_string(i)});
+    ir::setArgumentInfo(main, i, {"input" + std::to_string(i)});
   for (auto [i, node] : llvm::enumerate(memory)) {
-    ir::setArgumentInfo(impl->main(), inputCount + i, nameOf(names, *node, i));
-    impl->weights.push_back(record::Recorder::get().materialize(node));
+    ir::setArgumentInfo(main, inputCount + i, nameOf(names, *node, i));
+    std::shared_ptr<record::Buffer> own = record::Recorder::get().materialize(node);
+    impl->weights.push_back(i < stateCount ? ownCopy(own) : own);
   }
-  for (size_t i = 0; i < impl->main().getNumResults(); ++i)
-    ir::setResultInfo(impl->main(), i, {"output" + std::to_string(i)});
+  ir::setResultInfo(main, 0, {"output0"});
+  for (size_t i = 0; i < stateCount; ++i) {
+    auto argument = static_cast<int64_t>(inputCount + i);
+    ir::setResultInfo(main, 1 + i, {ir::argumentInfo(main, argument).name, argument});
+  }
   impl->executable = compileProgram(*impl->module, CompileOptions::fromEnvironment());
   return TracedModule(impl);
 }
 
-TracedModule traceWithNames(const Function &function, const std::vector<Tensor> &examples, const Names &names,
-                            const TraceOptions &options) {
+TracedModule traceWithNames(const Function &function, const std::vector<Tensor> &examples, Names names,
+                            const nn::NamedTensors &buffers, const TraceOptions &options) {
   record::Recorder::get().flush();
+  States states(buffers);
+  names.try_emplace(states.generator().get(), ir::ArgumentInfo{"generator", ir::Role::Generator});
   if (!options.dims.empty()) {
-    NamedTrace named = traceNamedSizes(recordOnce, function, ownInputs(examples), options);
+    auto record = [&](const Function &own, const std::vector<Tensor> &inputs) { return recordOnce(own, inputs, states); };
+    NamedTrace named = traceNamedSizes(record, function, ownInputs(examples), options);
     return traced(std::move(named.module), named.memory, names);
   }
-  Recording recording = recordOnce(function, ownInputs(examples));
+  Recording recording = recordOnce(function, ownInputs(examples), states);
   return traced(std::move(recording.module), recording.memory, names);
 }
 
@@ -134,28 +249,13 @@ TracedModule traceWithNames(const Function &function, const std::vector<Tensor> 
 
 TracedModule trace(const Function &function, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
   functions::Entry entry(where);
-  return traceWithNames(function, examples, Names(), options);
+  return traceWithNames(function, examples, Names(), {}, options);
 }
 
 TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
   functions::Entry entry(where);
-  Names names = namesOf(module);
-  // Recording at several sizes writes buffers, as running does: what they held comes back.
-  std::vector<std::pair<Tensor, record::NodeRef>> buffers;
-  for (const auto &[name, buffer] : module.named_buffers())
-    buffers.push_back({buffer, record::nodeOf(buffer)});
-  llvm::scope_exit restored([&] {
-    if (!options.dims.empty())
-      for (auto &[buffer, contents] : buffers)
-        buffer.impl->storage->base = contents;
-  });
-  auto function = [&](const std::vector<Tensor> &inputs) {
-    if (!options.dims.empty())
-      for (auto &[buffer, contents] : buffers)
-        buffer.impl->storage->base = contents;
-    return module(inputs.at(0));
-  };
-  return traceWithNames(function, examples, names, options);
+  auto function = [&](const std::vector<Tensor> &inputs) { return module(inputs.at(0)); };
+  return traceWithNames(function, examples, namesOf(module), module.named_buffers(), options);
 }
 
 std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here where) const {
@@ -171,17 +271,17 @@ std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here wh
     alive.push_back(record::contents(input));
     arguments.push_back(alive.back()->data);
   }
-  for (const auto &weight : impl->weights)
-    arguments.push_back(weight->data);
-  std::vector<Tensor> outputs;
-  for (Type type : main.getResultTypes()) {
+  std::vector<Tensor> values, outputs;
+  for (auto [number, type] : llvm::enumerate(main.getResultTypes())) {
     Shape shape;
     for (const ir::SizeExpr &size : ir::dimSizes(cast<RankedTensorType>(type)))
       shape.push_back(size.evaluate(sizes));
-    outputs.push_back(empty(shape, dtypeOf(type)));
-    results.push_back(record::contents(outputs.back())->data);
+    values.push_back(empty(shape, dtypeOf(type)));
+    results.push_back(record::contents(values.back())->data);
+    if (ir::resultInfo(main, number).updates < 0)
+      outputs.push_back(values.back());
   }
-  RunFault fault = impl->executable->run(arguments, results, sizes);
+  RunFault fault = impl->runWithStates(arguments, results, values, sizes);
   if (fault.happened)
     throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
                 std::to_string(fault.bound));
@@ -198,6 +298,9 @@ std::string TracedModule::emit(const std::string &stage) const {
 void TracedModule::compile(const std::string &path, std::string name) const {
   if (std::filesystem::path(path).extension() == ".ember")
     return save(path);
+  if (impl->hasStates())
+    throw Error("compile: the trace draws random numbers or moves running statistics, expected a package (.ember) or a trace in "
+                "evaluation");
   std::lock_guard lock(record::Recorder::get().mutex);
   ArtifactRequest request;
   request.predict.module = *impl->module;

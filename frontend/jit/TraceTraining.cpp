@@ -5,6 +5,7 @@
 #include "functions/Build.h"
 #include "jit/Names.h"
 #include "optim/OptimizerAccess.h"
+#include "record/GeneratorImpl.h"
 
 using namespace mlir;
 
@@ -54,11 +55,9 @@ public:
     }
     for (const auto &[name, tensor] : module.named_buffers())
       add(tensor, {name, ir::Role::Buffer});
-    auto bytes = std::make_shared<record::Buffer>(generator.size());
-    std::copy(generator.begin(), generator.end(), static_cast<uint8_t *>(bytes->data));
-    auto type = RankedTensorType::get({static_cast<int64_t>(generator.size())}, recorder.elementType(kUInt8));
-    tracing.generator = state = recorder.memoryNode(type, bytes);
+    drawing.first = drawing.state = record::nodeOf(from_bytes(generator.data(), {kGeneratorBytes}, kUInt8));
     recorder.tracing = &tracing;
+    recorder.drawing = &drawing;
     for (auto &[tensor, gradient] : gradients)
       tensor.set_grad(Tensor());
   }
@@ -75,6 +74,7 @@ public:
       own->first->train(own->second);
     default_generator().set_state(generator);
     recorder.tracing = nullptr;
+    recorder.drawing = nullptr;
   }
   Rehearsal(const Rehearsal &) = delete;
 
@@ -89,7 +89,7 @@ public:
   record::Tracing tracing;
   std::vector<Changing> changing;
   std::vector<uint8_t> generator;
-  record::NodeRef state; // the generator's, as an argument of the program
+  record::Drawing drawing;
 
 private:
   std::vector<std::pair<nn::Module *, bool>> modes;
@@ -137,13 +137,15 @@ public:
     access.update();
     capture(loss.detach().reshape({}), batch);
     if (rehearsal.hasDrawn())
-      throw Error("trace_training: the step draws random numbers other than by dropout, which a program does not hold yet");
+      throw Error(
+          "trace_training: the step draws from the generator itself; a program holds dropout, uniform_, normal_, bernoulli_ "
+          "and randperm");
   }
 
   void hold() {
     for (const Changing &own : rehearsal.changing)
       impl.held.push_back({own.info, own.before->type, rehearsal.recorder.materialize(own.before)});
-    const record::NodeRef &state = rehearsal.state;
+    const record::NodeRef &state = rehearsal.drawing.first;
     impl.held.push_back({kGenerator, state->type, state->buffer});
   }
 
@@ -152,7 +154,7 @@ private:
     Names all;
     for (const Changing &own : rehearsal.changing)
       all.try_emplace(own.before.get(), own.info);
-    all.try_emplace(rehearsal.state.get(), kGenerator);
+    all.try_emplace(rehearsal.drawing.first.get(), kGenerator);
     size_t number = 0;
     for (const auto &[key, tensor] : rehearsal.tracing.scalars)
       all.try_emplace(record::nodeOf(tensor).get(),
@@ -172,9 +174,9 @@ private:
       arguments.push_back(own.before);
       results.push_back(now);
     }
-    if (rehearsal.tracing.generator != rehearsal.state) {
-      arguments.push_back(rehearsal.state);
-      results.push_back(rehearsal.tracing.generator);
+    if (rehearsal.drawing.state != rehearsal.drawing.first) {
+      arguments.push_back(rehearsal.drawing.first);
+      results.push_back(rehearsal.drawing.state);
     }
     record::Recorder::Captured captured = rehearsal.recorder.capture(arguments, results);
     impl.step.module = std::move(captured.module);

@@ -14,7 +14,8 @@ struct TracedModule::Impl {
   /// Function `main`: the inputs, then all else (parameters, buffers, constants, states); names and roles are attributes
   /// (ir/Signature.h).
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  /// Memory of each argument after the inputs. Programs that run meanwhile do not write it: it has a holder here.
+  /// Memory of each argument after the inputs. Programs that run meanwhile do not write it: it has a holder here. A state (a
+  /// result's `updates`) gets its next value with every run; the generator's is the default generator's.
   std::vector<std::shared_ptr<record::Buffer>> weights;
   std::shared_ptr<Executable> executable;
 
@@ -22,6 +23,11 @@ struct TracedModule::Impl {
   size_t inputCount() const;
   /// The sizes by name of these inputs. Throws where they do not fit the signature.
   ir::SizeValues bind(const std::vector<Tensor> &inputs) const;
+  bool hasStates() const;
+  /// Runs with the weights after `arguments`; results that are next states go where they belong.
+  RunFault runWithStates(std::vector<void *> &arguments, const std::vector<void *> &results, const std::vector<Tensor> &values,
+                         const ir::SizeValues &sizes);
+  std::mutex mutex; // held by runs that have states
 };
 
 } // namespace ember::jit

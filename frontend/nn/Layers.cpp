@@ -12,6 +12,8 @@ static std::string pairText(Pair pair) { return "(" + std::to_string(pair.height
 // As PyTorch prints what may be one number or two.
 static std::string shortPairText(Pair pair) { return pair.height == pair.width ? std::to_string(pair.height) : pairText(pair); }
 
+static const char *boolText(bool value) { return value ? "True" : "False"; }
+
 static std::string numberText(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.17g", value);
@@ -43,8 +45,8 @@ LinearImpl::LinearImpl(int64_t in_features, int64_t out_features, bool withBias,
 Tensor LinearImpl::forward(const Tensor &input) { return functional::linear(input, weight, bias); }
 
 std::string LinearImpl::extra_repr() const {
-  return "in_features=" + std::to_string(inFeatures) + ", out_features=" + std::to_string(outFeatures) +
-         ", bias=" + (bias.defined() ? "True" : "False");
+  return "in_features=" + std::to_string(inFeatures) + ", out_features=" + std::to_string(outFeatures) + std::string(", bias=") +
+         boolText(bias.defined());
 }
 
 Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_size, Conv2dOptions options)
@@ -82,8 +84,12 @@ std::string Conv2dImpl::extra_repr() const {
 }
 
 BatchNorm2dImpl::BatchNorm2dImpl(int64_t num_features, BatchNormOptions options) : numFeatures(num_features), options(options) {
-  weight = register_parameter("weight", ones({num_features}, options.dtype));
-  bias = register_parameter("bias", zeros({num_features}, options.dtype));
+  if (options.affine) {
+    weight = register_parameter("weight", ones({num_features}, options.dtype));
+    bias = register_parameter("bias", zeros({num_features}, options.dtype));
+  }
+  if (!options.track_running_stats)
+    return;
   running_mean = register_buffer("running_mean", zeros({num_features}, options.dtype));
   running_var = register_buffer("running_var", ones({num_features}, options.dtype));
   num_batches_tracked = register_buffer("num_batches_tracked", zeros({}, kInt64));
@@ -92,16 +98,22 @@ BatchNorm2dImpl::BatchNorm2dImpl(int64_t num_features, BatchNormOptions options)
 Tensor BatchNorm2dImpl::forward(const Tensor &input) {
   if (input.dim() != 4)
     throw Error("expected 4D input (got " + std::to_string(input.dim()) + "D input)");
-  if (training) {
+  bool moves = training && options.track_running_stats;
+  if (moves) {
     NoGradGuard noGrad;
     num_batches_tracked.add_(1);
   }
-  return functional::batch_norm(input, running_mean, running_var, weight, bias, training, options.momentum, options.eps);
+  Operand momentum = options.momentum.value_or(0);
+  if (moves && !options.momentum)
+    momentum = 1 / num_batches_tracked.to(kFloat64);
+  return functional::batch_norm(input, running_mean, running_var, weight, bias, training || !options.track_running_stats,
+                                momentum, options.eps);
 }
 
 std::string BatchNorm2dImpl::extra_repr() const {
-  return std::to_string(numFeatures) + ", eps=" + numberText(options.eps) + ", momentum=" + numberText(options.momentum) +
-         ", affine=True, track_running_stats=True";
+  return std::to_string(numFeatures) + ", eps=" + numberText(options.eps) +
+         ", momentum=" + (options.momentum ? numberText(*options.momentum) : "None") + ", affine=" + boolText(options.affine) +
+         ", track_running_stats=" + boolText(options.track_running_stats);
 }
 
 Tensor ReLUImpl::forward(const Tensor &input) { return functional::relu(input); }

@@ -150,13 +150,11 @@ Recorder::Cut Recorder::cut(const Run &run) {
       }
       Operation *done = op;
       path.pop_back();
-      if (numbers.count(done->getResult(0)))
-        continue;
       key.op(done);
       for (Value operand : done->getOperands())
         key.number(numbers.lookup(operand));
       for (Value result : done->getResults())
-        numbers[result] = numbers.size();
+        numbers.try_emplace(result, numbers.size()); // one that is in memory may be an argument already
       cut.ops.push_back(done);
     }
     cut.results.push_back(root->value);
@@ -187,8 +185,15 @@ OwningOpRef<ModuleOp> Recorder::outline(ArrayRef<Operation *> ops, ArrayRef<Valu
   for (auto [number, isDonated] : llvm::enumerate(donated))
     if (isDonated)
       function.setArgAttr(number, "ember.donated", builder.getI64IntegerAttr(-1));
-  for (Operation *op : ops)
+  llvm::DenseMap<Value, Value> given; // results of an op that is computed once more for its other results, not for these
+  for (auto [argument, own] : llvm::zip_equal(arguments, body->getArguments()))
+    given[argument] = own;
+  for (Operation *op : ops) {
     builder.clone(*op, mapping);
+    for (Value result : op->getResults())
+      if (Value own = given.lookup(result))
+        mapping.map(result, own);
+  }
   SmallVector<Value> returned;
   for (Value result : results)
     returned.push_back(mapping.lookup(result));
@@ -351,6 +356,8 @@ void Recorder::flush(bool mayErase) {
     return;
   if (tracing)
     throw Error("trace_training: a value was looked at while the step was recorded; a step that trains cannot branch on values");
+  if (drawing && drawing->state != drawing->first)
+    throw Error("trace: a value was looked at after random numbers were drawn, which are drawn when the trace runs");
   flushing = true;
   eraseAllowed = mayErase;
   struct Done {
@@ -403,6 +410,7 @@ Counters Recorder::counters() {
 Recorder::Captured Recorder::capture(ArrayRef<NodeRef> inputs, ArrayRef<NodeRef> outputs) {
   Captured captured;
   llvm::DenseSet<Value> seen;
+  llvm::DenseSet<Operation *> seenOps; // one op may be reached through several results
   SmallVector<Value> arguments, results;
   for (const NodeRef &input : inputs) {
     arguments.push_back(valueOf(input));
@@ -422,7 +430,7 @@ Recorder::Captured Recorder::capture(ArrayRef<NodeRef> inputs, ArrayRef<NodeRef>
       ops.push_back(op);
       continue;
     }
-    if (!seen.insert(value).second)
+    if (!seen.insert(value).second || !seenOps.insert(op).second)
       continue;
     if (isa<LeafOp>(op)) {
       arguments.push_back(value);

@@ -21,12 +21,12 @@ std::vector<int64_t> Generator::permutation(int64_t count) {
   return order;
 }
 std::vector<uint8_t> Generator::get_state() const {
-  std::vector<uint8_t> bytes(5056);
+  std::vector<uint8_t> bytes(kGeneratorBytes);
   shared->draw([&](ember_generator *g) { ember_rt_get_state(g, bytes.data()); });
   return bytes;
 }
 void Generator::set_state(const std::vector<uint8_t> &state) {
-  if (state.size() != 5056)
+  if (state.size() != kGeneratorBytes)
     throw Error("generator state: expected 5056 bytes, found " + std::to_string(state.size()));
   if (shared->draw([&](ember_generator *g) { return ember_rt_set_state(g, state.data()); }) != 0)
     throw Error("generator state: the bytes are no state of this generator");

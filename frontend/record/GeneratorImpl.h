@@ -7,6 +7,9 @@
 
 namespace ember {
 
+/// Of a generator's state.
+constexpr int64_t kGeneratorBytes = 5056;
+
 struct Generator::Impl {
   std::mutex mutex;
   ember_generator state;

@@ -54,10 +54,14 @@ private:
   int depth = 0; // the owner's alone
 };
 
-/// What is gathered while a step is recorded for an artifact. Nothing runs meanwhile, and random ops draw from a state that is an
-/// argument of the program.
+/// Draws while a trace is recorded: the program takes the generator's state as an argument, and the generator stays as it is.
+struct Drawing {
+  NodeRef first; // the argument
+  NodeRef state; // after the draws recorded so far
+};
+
+/// What is gathered while a step is recorded for an artifact. Nothing runs meanwhile.
 struct Tracing {
-  NodeRef generator; // its state: before the step, then after the draws recorded so far
   std::map<std::pair<std::string, ScalarType>, Tensor> scalars; // by formula: hyper-parameters as the program reads them
 };
 
@@ -100,6 +104,8 @@ public:
 
   /// Set: flushing is refused, and optimizers write formulas.
   Tracing *tracing = nullptr;
+  /// Set: random ops draw from this state; flushing is refused after the first draw.
+  Drawing *drawing = nullptr;
   /// Runs everything that is pending. Throws while a step is recorded for an artifact.
   void flush();
   /// The node's memory, computed now if it must be.

@@ -434,46 +434,6 @@ Tensor &Tensor::copy_(const Tensor &source, Here where) {
 Tensor &Tensor::fill_(double value, Here where) { return copy_(full({}, value, dtype()), where); }
 Tensor &Tensor::zero_(Here where) { return fill_(0, where); }
 
-// Draws fill memory at once, in the order of the elements.
-template <typename Draw> static Tensor &fillRandom(Tensor &tensor, Here where, Draw draw) {
-  EMBER_ENTER(where);
-  requireWritable(tensor);
-  Tensor values = empty(tensor.sizes(), tensor.dtype());
-  draw(record::contents(values)->data);
-  if (tensor.impl->isView() || tensor.impl->storage->base->leaf) {
-    NoGradGuard noGrad;
-    return tensor.copy_(values, where);
-  }
-  tensor.impl->storage->base = record::nodeOf(values);
-  ++tensor.impl->storage->version;
-  return tensor;
-}
-
-} // namespace ember
-
-#include "record/GeneratorImpl.h"
-
-namespace ember {
-
-Tensor &Tensor::uniform_(double low, double high, Here where) {
-  uint32_t type = static_cast<uint32_t>(dtype());
-  return fillRandom(*this, where, [&](void *data) {
-    default_generator().impl().draw([&](ember_generator *g) { ember_rt_uniform(g, type, data, numel(), low, high); });
-  });
-}
-Tensor &Tensor::normal_(double mean, double std, Here where) {
-  uint32_t type = static_cast<uint32_t>(dtype());
-  return fillRandom(*this, where, [&](void *data) {
-    default_generator().impl().draw([&](ember_generator *g) { ember_rt_normal(g, type, data, numel(), mean, std); });
-  });
-}
-Tensor &Tensor::bernoulli_(double p, Here where) {
-  uint32_t type = static_cast<uint32_t>(dtype());
-  return fillRandom(*this, where, [&](void *data) {
-    default_generator().impl().draw([&](ember_generator *g) { ember_rt_bernoulli(g, type, data, numel(), p); });
-  });
-}
-
 // ---- factories
 
 Tensor empty(Shape shape, ScalarType dtype) {
@@ -516,23 +476,8 @@ Tensor arange(int64_t end) {
     values[i] = static_cast<int64_t>(i);
   return from_vector(values, {static_cast<int64_t>(values.size())});
 }
-Tensor rand(Shape shape, ScalarType dtype) { return Tensor(empty(std::move(shape), dtype).uniform_()); }
-Tensor randn(Shape shape, ScalarType dtype) { return Tensor(empty(std::move(shape), dtype).normal_()); }
-Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype) {
-  if (low >= high)
-    throw Error("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) +
-                " >= to=" + std::to_string(high));
-  Tensor tensor = empty(std::move(shape), dtype);
-  void *data = tensor.impl->storage->base->buffer->data;
-  default_generator().impl().draw(
-      [&](ember_generator *g) { ember_rt_randint(g, static_cast<uint32_t>(dtype), data, tensor.numel(), low, high); });
-  return tensor;
-}
-Tensor randperm(int64_t count) { return from_vector(default_generator().permutation(count), {count}); }
 Tensor zeros_like(const Tensor &other) { return zeros(other.sizes(), other.dtype()); }
 Tensor ones_like(const Tensor &other) { return ones(other.sizes(), other.dtype()); }
-Tensor randn_like(const Tensor &other) { return randn(other.sizes(), other.dtype()); }
-Tensor rand_like(const Tensor &other) { return rand(other.sizes(), other.dtype()); }
 Tensor runtime_scalar(double value, ScalarType dtype) { return full({}, value, dtype); }
 
 Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows) {

@@ -17,9 +17,12 @@ Tensor conv2d(const Tensor &input, const Tensor &weight, const Tensor &bias = {}
               Shape dilation = {1, 1}, int64_t groups = 1, Here where = Here::current());
 Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, Here where = Here::current());
 Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, Here where = Here::current());
-/// Normalises over all dimensions but 1; in training updates running_mean and running_var in place.
+/// Normalises (N, C, …) over all dimensions but 1: by the batch's statistics in training, else by the running ones. Training
+/// moves running_mean and running_var in place, by `momentum` towards the batch's (of n elements, the variance divided by n - 1).
+/// Undefined: running statistics, which are then not kept (training alone); weight (1) and bias (0).
 Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, const Tensor &weight, const Tensor &bias,
-                  bool training, double momentum = 0.1, double eps = 1e-5, Here where = Here::current());
+                  bool training, const Operand &momentum = 0.1, double eps = 1e-5, Here where = Here::current());
+/// Training: each element is 0 with probability p, else divided by 1 - p. Draws two words of the default generator an element.
 Tensor dropout(const Tensor &input, double p = 0.5, bool training = true, Here where = Here::current());
 /// reduction: "mean", "sum" or "none".
 Tensor mse_loss(const Tensor &input, const Tensor &target, const std::string &reduction = "mean", Here where = Here::current());

@@ -4,6 +4,7 @@
 #include "ember/nn/module.h"
 
 #include <array>
+#include <optional>
 
 namespace ember::nn {
 
@@ -56,11 +57,14 @@ private:
 EMBER_MODULE(Conv2d);
 
 struct BatchNormOptions {
-  double eps = 1e-5, momentum = 0.1;
+  double eps = 1e-5;
+  std::optional<double> momentum = 0.1; // nullopt: running statistics are plain averages over all batches
+  bool affine = true, track_running_stats = true;
   ScalarType dtype = kFloat32;
 };
 
-/// Normalises each channel over the batch (training) or by the running statistics (eval). input: (N, C, H, W).
+/// Normalises each channel over the batch (training, or where no running statistics are tracked) or by the running statistics
+/// (eval). input: (N, C, H, W). Not affine: `weight` and `bias` are undefined; not tracked: the running statistics are.
 class BatchNorm2dImpl : public Module {
 public:
   explicit BatchNorm2dImpl(int64_t num_features, BatchNormOptions options = {});

@@ -1,0 +1,165 @@
+// Random draws and running statistics as ops: eager, in traces, in packages, with sizes by name. Equal bits for the same seed.
+#include <ember/ember.h>
+
+#include "Shell.h"
+#include <gtest/gtest.h>
+
+namespace nn = ember::nn;
+namespace F = ember::functional;
+using ember::Tensor;
+
+namespace {
+
+std::string messageOf(const std::function<void()> &call) {
+  try {
+    call();
+  } catch (const ember::Error &error) {
+    return error.message();
+  }
+  return "";
+}
+
+// Every draw that a program holds. x: (n, 8).
+Tensor drawing(const std::vector<Tensor> &inputs) {
+  const Tensor &x = inputs[0];
+  int64_t rows = x.size(0);
+  Tensor y = F::dropout(x, 0.3) + ember::empty({rows, 8}).uniform_(-1, 2);
+  y = y + ember::randn({3}).sum() + 0.5 * ember::randn_like(x) + ember::rand({8});
+  Tensor kept = ember::empty({rows, 8});
+  kept.slice(1, 0, 8, 2).bernoulli_(0.25); // through a view
+  return F::dropout(ember::index_select(y * kept + y, 0, ember::randperm(rows)), 0.5);
+}
+
+std::vector<float> values(const Tensor &tensor) { return tensor.detach().to_vector<float>(); }
+
+// What the functions give one after the other, and what the generator gives then.
+struct Outcomes {
+  std::vector<std::vector<float>> outputs;
+  double after;
+  bool operator==(const Outcomes &) const = default;
+};
+Outcomes outcomesOf(const std::function<Tensor(const Tensor &)> &function, const std::vector<Tensor> &inputs) {
+  ember::manual_seed(5);
+  Outcomes outcomes;
+  for (const Tensor &input : inputs)
+    outcomes.outputs.push_back(values(function(input)));
+  outcomes.after = ember::rand({1}, ember::kFloat64).item<double>();
+  return outcomes;
+}
+
+TEST(Draws, ATraceDrawsAsTheFunctionDoes) {
+  Tensor x = ember::ones({6, 8}), other = ember::full({6, 8}, -2);
+  ember::manual_seed(1);
+  ember::jit::TracedModule traced = ember::jit::trace(drawing, {x});
+  EXPECT_EQ(ember::rand({1}).item<float>(), (ember::manual_seed(1), ember::rand({1}).item<float>())) << "tracing draws nothing";
+  Outcomes eager = outcomesOf([](const Tensor &input) { return drawing({input}); }, {x, other, x});
+  EXPECT_NE(eager.outputs[0], eager.outputs[2]);
+  EXPECT_EQ(outcomesOf([&](const Tensor &input) { return traced(input); }, {x, other, x}), eager);
+  EXPECT_NE(traced.graph().find("{ember.name = \"generator\", ember.role = \"generator\"}"), std::string::npos) << traced.graph();
+}
+
+TEST(Draws, InterpretedAndUnfusedAreTheSame) {
+  Tensor x = ember::ones({6, 8});
+  ember::jit::TracedModule traced = ember::jit::trace(drawing, {x});
+  Outcomes compiled = outcomesOf([&](const Tensor &input) { return traced(input); }, {x, x});
+  ::setenv("EMBER_INTERPRET", "1", 1);
+  ember::jit::TracedModule interpreted = ember::jit::trace(drawing, {x});
+  ::unsetenv("EMBER_INTERPRET");
+  Outcomes reference = outcomesOf([&](const Tensor &input) { return interpreted(input); }, {x, x});
+  EXPECT_EQ(reference.after, compiled.after);
+  for (size_t run = 0; run < 2; ++run)
+    for (size_t i = 0; i < compiled.outputs[run].size(); ++i)
+      EXPECT_NEAR(compiled.outputs[run][i], reference.outputs[run][i], 1e-6) << i; // sums of three normals round otherwise
+}
+
+TEST(Draws, APackageDrawsAsItsTraceDoes) {
+  Folder folder("ember_draws_package");
+  Tensor x = ember::ones({6, 8});
+  ember::jit::TracedModule traced = ember::jit::trace(drawing, {x});
+  traced.save(folder.file("noisy.ember"));
+  ember::jit::TracedModule loaded = ember::jit::load(folder.file("noisy.ember"));
+  EXPECT_EQ(loaded.graph(), traced.graph());
+  EXPECT_EQ(outcomesOf([&](const Tensor &input) { return loaded(input); }, {x, x}),
+            outcomesOf([](const Tensor &input) { return drawing({input}); }, {x, x}));
+}
+
+nn::Sequential makeModel() {
+  ember::manual_seed(0);
+  return nn::Sequential(nn::Conv2d(1, 4, 3), nn::BatchNorm2d(4), nn::Dropout(0.4), nn::Flatten(), nn::Linear(64, 3));
+}
+
+TEST(Draws, ATraceInTrainingKeepsStatisticsOfItsOwn) {
+  std::vector<Tensor> batches;
+  for (int i = 0; i < 3; ++i)
+    batches.push_back(ember::randn({5, 1, 6, 6}));
+  nn::Sequential model = makeModel(), twin = makeModel();
+  ember::jit::TracedModule traced = ember::jit::trace(model, {batches[0]});
+  EXPECT_EQ(outcomesOf([&](const Tensor &input) { return traced(input); }, batches),
+            outcomesOf([&](const Tensor &input) { return twin(input); }, batches));
+  std::vector<float> first = values(model->buffers()[0]);
+  EXPECT_EQ(first, std::vector<float>(4, 0)) << "neither tracing nor running the trace moves the model's";
+  EXPECT_NE(values(twin->buffers()[0]), first);
+  // A package goes on from the statistics of the trace at that moment.
+  Folder folder("ember_draws_statistics");
+  traced.save(folder.file("model.ember"));
+  ember::jit::TracedModule loaded = ember::jit::load(folder.file("model.ember"));
+  EXPECT_EQ(outcomesOf([&](const Tensor &input) { return loaded(input); }, batches),
+            outcomesOf([&](const Tensor &input) { return traced(input); }, batches));
+}
+
+TEST(Draws, ATraceWithNamedSizesDrawsForEverySize) {
+  ember::jit::TraceOptions options{.dims = {{{0, "B"}}}};
+  ember::jit::TracedModule traced = ember::jit::trace(drawing, {ember::ones({6, 8})}, options);
+  std::vector<Tensor> inputs = {ember::ones({6, 8}), ember::full({9, 8}, 3), ember::full({2, 8}, -1)};
+  EXPECT_EQ(outcomesOf([&](const Tensor &input) { return traced(input); }, inputs),
+            outcomesOf([](const Tensor &input) { return drawing({input}); }, inputs));
+  nn::Sequential model = makeModel(), twin = makeModel();
+  ember::jit::TracedModule statistics = ember::jit::trace(model, {ember::randn({5, 1, 6, 6})}, options);
+  std::vector<Tensor> batches = {ember::randn({4, 1, 6, 6}), ember::randn({7, 1, 6, 6})};
+  EXPECT_EQ(outcomesOf([&](const Tensor &input) { return statistics(input); }, batches),
+            outcomesOf([&](const Tensor &input) { return twin(input); }, batches));
+}
+
+TEST(Draws, WhatATraceCannotHoldIsRefused) {
+  Tensor x = ember::ones({2, 3});
+  auto looks = [](const std::vector<Tensor> &in) {
+    Tensor y = F::dropout(in[0], 0.5);
+    return y.sum().item<float>() > 0 ? y : in[0];
+  };
+  EXPECT_EQ(messageOf([&] { ember::jit::trace(looks, {x}); }),
+            "trace: a value was looked at after random numbers were drawn, which are drawn when the trace runs");
+  auto integers = [](const std::vector<Tensor> &in) { return in[0] + ember::randint(0, 5, {3}); };
+  EXPECT_EQ(messageOf([&] { ember::jit::trace(integers, {x}); }),
+            "randint: a trace holds no draw of integers, expected uniform_, normal_, bernoulli_, randperm or dropout");
+  EXPECT_EQ(values(F::dropout(x, 0)), values(x)) << "a refused trace leaves nothing behind";
+}
+
+// A step that looks at its loss before backward() draws its mask once.
+TEST(Draws, GradientsSeeTheMaskOfTheForward) {
+  for (bool looks : {false, true}) {
+    ember::manual_seed(3);
+    Tensor x = ember::full({4, 50}, 2).requires_grad_();
+    Tensor y = F::dropout(x, 0.4), loss = (y * y).sum();
+    if (looks)
+      loss.item<float>();
+    loss.backward();
+    std::vector<float> out = values(y), gradient = values(x.grad());
+    for (size_t i = 0; i < out.size(); ++i)
+      EXPECT_EQ(gradient[i], out[i] == 0 ? 0 : 2 * out[i] * (1 / 0.6f)) << i;
+    EXPECT_NE(std::count(out.begin(), out.end(), 0), 0);
+  }
+}
+
+TEST(Draws, MistakesHavePyTorchsTexts) {
+  Tensor whole = ember::zeros({3}, ember::kInt64), real = ember::zeros({3});
+  EXPECT_EQ(messageOf([&] { whole.uniform_(); }), "\"check_uniform_bounds\" not implemented for 'Long'");
+  EXPECT_EQ(messageOf([&] { whole.normal_(); }), "\"normal_kernel_cpu\" not implemented for 'Long'");
+  EXPECT_EQ(messageOf([&] { real.uniform_(1.5, 0.25); }),
+            "uniform_ expects to return a [from, to) range, but found from=1.5 > to=0.25");
+  EXPECT_EQ(messageOf([&] { real.normal_(0, -1); }), "normal expects std >= 0.0, but found std -1");
+  EXPECT_EQ(messageOf([&] { real.bernoulli_(2); }), "bernoulli_ expects p to be in [0, 1], but got p=2");
+  EXPECT_EQ(messageOf([&] { F::dropout(real, 1.5); }), "dropout probability has to be between 0 and 1, but got 1.5");
+  EXPECT_EQ(messageOf([&] { F::dropout(whole, 0.5); }), "result type Float can't be cast to the desired output type Long");
+}
+
+} // namespace
