@@ -4,34 +4,54 @@
 #include "optim/Hyper.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ember::optim {
 
 Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults) : defaults(std::move(defaults)) {
-  if (groups.empty() || (groups.size() == 1 && groups.front().parameters.empty()))
-    throw Error("optimizer got an empty parameter list");
+  bool isEmpty = groups.empty() || (groups.size() == 1 && groups.front().parameters.empty());
   for (ParameterGroup &group : groups)
     add_param_group(std::move(group));
+  if (isEmpty)
+    throw Error("optimizer got an empty parameter list");
 }
 
-static void requireNonNegative(const std::map<std::string, double> &options, const char *key, const char *label) {
+static std::string namesOf(const std::map<std::string, double> &options) {
+  std::string text;
+  for (const auto &[name, value] : options)
+    text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// below NAN: no bound.
+static void requireRange(const std::map<std::string, double> &options, const char *key, const char *label, double below) {
   auto found = options.find(key);
-  if (found != options.end() && !(found->second >= 0)) {
+  if (found != options.end() && (!(found->second >= 0) || found->second >= below)) {
     char text[64];
     std::snprintf(text, sizeof text, "Invalid %s: %g", label, found->second);
     throw Error(text);
   }
 }
 
+// PyTorch's checks and texts.
+static void checkOptions(const std::map<std::string, double> &options) {
+  requireRange(options, "lr", "learning rate", NAN);
+  requireRange(options, "momentum", "momentum value", NAN);
+  requireRange(options, "weight_decay", "weight_decay value", NAN);
+  requireRange(options, "eps", "epsilon value", NAN);
+  requireRange(options, "beta1", "beta parameter at index 0", 1);
+  requireRange(options, "beta2", "beta parameter at index 1", 1);
+  auto nesterov = options.find("nesterov");
+  if (nesterov != options.end() && nesterov->second != 0 && (options.at("momentum") <= 0 || options.at("dampening") != 0))
+    throw Error("Nesterov momentum requires a momentum and zero dampening");
+}
+
 void Optimizer::add_param_group(ParameterGroup group) {
   for (const auto &[key, value] : group.options)
     if (!defaults.count(key))
-      throw Error("parameter group: unknown option '" + key + "'");
+      throw Error("parameter group: unknown option '" + key + "', expected one of " + namesOf(defaults));
   group.options.insert(defaults.begin(), defaults.end()); // keeps what the group sets itself
-  requireNonNegative(group.options, "lr", "learning rate");
-  requireNonNegative(group.options, "momentum", "momentum value");
-  requireNonNegative(group.options, "weight_decay", "weight_decay value");
-  requireNonNegative(group.options, "eps", "epsilon value");
+  checkOptions(group.options);
   for (const Tensor &parameter : group.parameters) {
     if (!parameter.is_leaf())
       throw Error("can't optimize a non-leaf Tensor");

@@ -4,8 +4,6 @@
 namespace ember::optim {
 
 static std::map<std::string, double> defaultsOf(const SGDOptions &options) {
-  if (options.nesterov && (options.momentum <= 0 || options.dampening != 0))
-    throw Error("Nesterov momentum requires a momentum and zero dampening");
   return {{"lr", options.lr},
           {"momentum", options.momentum},
           {"dampening", options.dampening},

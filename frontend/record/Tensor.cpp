@@ -192,24 +192,34 @@ void Tensor::set_grad(const Tensor &gradient) {
   base->leaf->set(gradient);
 }
 
+static std::string shapeText(const Shape &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+// What the number-th output's gradient starts from: 1, or the given gradient in the output's dtype.
+static Tensor seedOf(const Tensor &output, const Tensor &gradient, size_t number, Here where) {
+  if (!gradient.defined() && output.numel() != 1)
+    throw Error("grad can be implicitly created only for scalar outputs");
+  if (!gradient.defined())
+    return ones(output.sizes(), output.dtype());
+  if (gradient.sizes() != output.sizes()) {
+    std::string index = "[" + std::to_string(number) + "] has a shape of torch.Size(";
+    throw Error("Mismatch in shape: grad_output" + index + shapeText(gradient.sizes()) + ") and output" + index +
+                shapeText(output.sizes()) + ").");
+  }
+  return gradient.dtype() == output.dtype() ? gradient : gradient.to(output.dtype(), where);
+}
+
 void Tensor::backward(const Tensor &gradient, bool retain_graph, bool create_graph, Here where) const {
   EMBER_ENTER(where);
   requireDefined(*this);
   if (!requires_grad())
     throw Error("element 0 of tensors does not require grad and does not have a grad_fn");
-  if (!gradient.defined() && numel() != 1)
-    throw Error("grad can be implicitly created only for scalar outputs");
   NodeRef output = record::nodeOf(*this);
-  Tensor seed = gradient.defined() ? gradient : ones(sizes(), dtype());
-  if (seed.sizes() != sizes()) {
-    std::string text = "Mismatch in shape: grad_output[0] has a shape of torch.Size([";
-    for (size_t i = 0; i < seed.sizes().size(); ++i)
-      text += (i ? ", " : "") + std::to_string(seed.sizes()[i]);
-    text += "]) and output[0] has a shape of torch.Size([";
-    for (size_t i = 0; i < sizes().size(); ++i)
-      text += (i ? ", " : "") + std::to_string(sizes()[i]);
-    throw Error(text + "]).");
-  }
+  Tensor seed = seedOf(*this, gradient, 0, where);
   recorder.backward(output, record::nodeOf(seed), retain_graph || create_graph, create_graph);
 }
 
@@ -235,15 +245,14 @@ std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<T
                          const std::vector<Tensor> &grad_outputs, bool retain_graph, bool create_graph, bool allow_unused,
                          Here where) {
   EMBER_ENTER(where);
+  if (!grad_outputs.empty() && grad_outputs.size() != outputs.size())
+    throw Error("got " + std::to_string(outputs.size()) + " tensors and " + std::to_string(grad_outputs.size()) + " gradients");
   std::vector<NodeRef> from, seeds, to;
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].requires_grad())
       throw Error("element " + std::to_string(i) + " of tensors does not require grad and does not have a grad_fn");
-    bool given = i < grad_outputs.size() && grad_outputs[i].defined();
-    if (!given && outputs[i].numel() != 1)
-      throw Error("grad can be implicitly created only for scalar outputs");
     from.push_back(record::nodeOf(outputs[i]));
-    seeds.push_back(record::nodeOf(given ? grad_outputs[i] : ones(outputs[i].sizes(), outputs[i].dtype())));
+    seeds.push_back(record::nodeOf(seedOf(outputs[i], grad_outputs.empty() ? Tensor() : grad_outputs[i], i, where)));
   }
   for (const Tensor &input : inputs) {
     if (!input.requires_grad())
@@ -263,13 +272,6 @@ std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<T
 } // namespace autograd
 
 // ---- views
-
-static std::string shapeText(const Shape &shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i)
-    text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
 
 static Shape completeShape(const Tensor &tensor, Shape shape) {
   Shape wanted = shape;
@@ -436,23 +438,34 @@ Tensor &Tensor::zero_(Here where) { return fill_(0, where); }
 
 // ---- factories
 
-Tensor empty(Shape shape, ScalarType dtype) {
+// Throws PyTorch's texts where there is no such number.
+static int64_t bytesOf(const Shape &shape, ScalarType dtype) {
+  auto bytes = static_cast<int64_t>(ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
+  bool overflows = false;
+  for (int64_t size : shape) {
+    if (size < 0)
+      throw Error("Trying to create tensor with negative dimension " + std::to_string(size) + ": " + shapeText(shape));
+    overflows |= __builtin_mul_overflow(bytes, size, &bytes);
+  }
+  if (overflows && std::find(shape.begin(), shape.end(), 0) == shape.end())
+    throw Error("Storage size calculation overflowed with sizes=" + shapeText(shape));
+  return overflows ? 0 : bytes;
+}
+
+Tensor empty(Shape shape, ScalarType dtype, Here where) {
+  CallSite site(where);
   Recorder &recorder = Recorder::get();
   std::lock_guard lock(recorder.mutex);
-  int64_t count = 1;
-  for (int64_t size : shape)
-    if (size < 0 || __builtin_mul_overflow(count, size, &count))
-      throw Error("Trying to create tensor with negative dimension " + std::to_string(size) + ": " + shapeText(shape));
-  size_t bytes = count * ember_rt_dtype_size(static_cast<uint32_t>(dtype));
+  size_t bytes = bytesOf(shape, dtype);
   auto buffer = std::make_shared<Buffer>(bytes);
   std::memset(buffer->data, 0, bytes);
   return tensorOf(recorder.memoryNode(RankedTensorType::get(shape, recorder.elementType(dtype)), buffer));
 }
-Tensor zeros(Shape shape, ScalarType dtype) { return empty(std::move(shape), dtype); }
-Tensor ones(Shape shape, ScalarType dtype) { return full(std::move(shape), 1, dtype); }
+Tensor zeros(Shape shape, ScalarType dtype, Here where) { return empty(std::move(shape), dtype, where); }
+Tensor ones(Shape shape, ScalarType dtype, Here where) { return full(std::move(shape), 1, dtype, where); }
 
-Tensor full(Shape shape, double value, ScalarType dtype) {
-  Tensor tensor = empty(std::move(shape), dtype);
+Tensor full(Shape shape, double value, ScalarType dtype, Here where) {
+  Tensor tensor = empty(std::move(shape), dtype, where);
   NodeRef node = tensor.impl->storage->base;
   ReferenceTensor one = ReferenceTensor::zeros(RankedTensorType::get({}, node->type.getElementType()));
   one.set(
@@ -464,23 +477,25 @@ Tensor full(Shape shape, double value, ScalarType dtype) {
     std::memcpy(static_cast<char *>(node->buffer->data) + i * width, bytes, width);
   return tensor;
 }
-Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype) {
-  Tensor tensor = empty(std::move(shape), dtype);
+Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where) {
+  Tensor tensor = empty(std::move(shape), dtype, where);
   std::memcpy(tensor.impl->storage->base->buffer->data, bytes,
               tensor.numel() * ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
   return tensor;
 }
-Tensor arange(int64_t end) {
-  std::vector<int64_t> values(std::max<int64_t>(end, 0));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<int64_t>(i);
-  return from_vector(values, {static_cast<int64_t>(values.size())});
+Tensor arange(int64_t end, Here where) {
+  Tensor tensor = empty({std::max<int64_t>(end, 0)}, kInt64, where);
+  auto *values = static_cast<int64_t *>(tensor.impl->storage->base->buffer->data);
+  for (int64_t i = 0; i < end; ++i)
+    values[i] = i;
+  return tensor;
 }
-Tensor zeros_like(const Tensor &other) { return zeros(other.sizes(), other.dtype()); }
-Tensor ones_like(const Tensor &other) { return ones(other.sizes(), other.dtype()); }
+Tensor zeros_like(const Tensor &other, Here where) { return zeros(other.sizes(), other.dtype(), where); }
+Tensor ones_like(const Tensor &other, Here where) { return ones(other.sizes(), other.dtype(), where); }
 Tensor runtime_scalar(double value, ScalarType dtype) { return full({}, value, dtype); }
 
-Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows) {
+Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows, Here where) {
+  CallSite site(where);
   std::lock_guard lock(Recorder::get().mutex);
   NoGradGuard noGrad;
   std::shared_ptr<Buffer> source = contents(tensor);
@@ -498,7 +513,8 @@ Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows) {
   return result;
 }
 
-Tensor load_npy(const std::string &path) {
+Tensor load_npy(const std::string &path, Here where) {
+  CallSite site(where);
   ember_array array;
   char error[512];
   if (ember_rt_read_npy(path.c_str(), &array, error, sizeof error) != 0)
@@ -507,7 +523,8 @@ Tensor load_npy(const std::string &path) {
   ember_rt_free(array.data);
   return tensor;
 }
-void save_npy(const std::string &path, const Tensor &tensor) {
+void save_npy(const std::string &path, const Tensor &tensor, Here where) {
+  CallSite site(where);
   std::lock_guard lock(Recorder::get().mutex);
   Shape shape = tensor.sizes();
   char error[512];

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -108,6 +109,9 @@ void writeTensorFile(const std::string &path, const TensorFile &content) {
 }
 
 TensorFile readTensorFile(const std::string &path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error))
+    refuse(path, "not a regular file"); // a pipe may never end
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file)
     refuse(path, std::strerror(errno));

@@ -2,10 +2,13 @@
 #include "runtime/include/ember_rt.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -17,11 +20,33 @@ constexpr DtypeName kNames[] = {{"<f8", EMBER_F64}, {"<f4", EMBER_F32}, {"<f2", 
                                 {"<i8", EMBER_I64}, {"<i4", EMBER_I32}, {"<i2", EMBER_I16},
                                 {"|i1", EMBER_I8},  {"|u1", EMBER_U8},  {"|b1", EMBER_BOOL}};
 
+constexpr int kMostHeader = 65536;
+
 struct Header {
   uint32_t dtype = 0, rank = 0;
   int64_t dims[EMBER_RT_MAX_RANK] = {};
   bool fortran = false;
 };
+
+// One line: what was expected and what was found.
+struct Fault {
+  char text[256];
+  __attribute__((format(printf, 2, 3))) bool set(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return false;
+  }
+};
+
+// Bytes of `text` up to the end of the value that begins there, at most 24.
+int shownLength(const char *text) {
+  int length = 0;
+  while (length < 24 && text[length] && text[length] != '\n' && text[length] != ',' && text[length] != ')')
+    ++length;
+  return length;
+}
 
 // The value that follows 'key': in the header's dictionary.
 const char *valueOf(const char *text, const char *key) {
@@ -36,30 +61,33 @@ const char *valueOf(const char *text, const char *key) {
   return found;
 }
 
-const char *parseShape(const char *text, Header &header) {
-  if (*text++ != '(')
-    return "'shape' is no tuple";
+bool parseShape(const char *text, Header &header, Fault &fault) {
+  if (*text != '(')
+    return fault.set("expected a tuple as 'shape', found %.*s", shownLength(text), text);
+  ++text;
   while (true) {
     while (*text == ' ' || *text == ',')
       ++text;
     if (*text == ')')
-      return nullptr;
+      return true;
     if (header.rank == EMBER_RT_MAX_RANK)
-      return "more than 16 dimensions";
+      return fault.set("expected at most %d dimensions, found more", EMBER_RT_MAX_RANK);
     char *after;
     errno = 0;
     long long size = strtoll(text, &after, 10);
     if (after == text || size < 0 || errno)
-      return "a size in 'shape' is no number";
+      return fault.set("expected sizes from 0 to 2^63 - 1 in 'shape', found '%.*s'", shownLength(text), text);
     header.dims[header.rank++] = size;
     text = after;
   }
 }
 
-const char *parseHeader(const char *text, Header &header) {
+bool parseHeader(const char *text, Header &header, Fault &fault) {
   const char *descr = valueOf(text, "descr"), *order = valueOf(text, "fortran_order"), *shape = valueOf(text, "shape");
   if (!descr || !order || !shape)
-    return "the header lacks 'descr', 'fortran_order' or 'shape'";
+    return fault.set("expected 'descr', 'fortran_order' and 'shape' in the header, found no '%s'", !descr   ? "descr"
+                                                                                                   : !order ? "fortran_order"
+                                                                                                            : "shape");
   bool known = false;
   for (const DtypeName &name : kNames)
     if (*descr == '\'' && strncmp(descr + 1, name.text, 3) == 0 && descr[4] == '\'') {
@@ -67,11 +95,11 @@ const char *parseHeader(const char *text, Header &header) {
       known = true;
     }
   if (!known)
-    return "expected a little-endian dtype of f8 f4 f2 i8 i4 i2 i1 u1 b1";
+    return fault.set("expected a little-endian dtype of f8 f4 f2 i8 i4 i2 i1 u1 b1, found %.*s", shownLength(descr), descr);
   header.fortran = strncmp(order, "True", 4) == 0;
   if (!header.fortran && strncmp(order, "False", 5) != 0)
-    return "'fortran_order' is neither True nor False";
-  return parseShape(shape, header);
+    return fault.set("expected True or False as 'fortran_order', found %.*s", shownLength(order), order);
+  return parseShape(shape, header, fault);
 }
 
 // The number of bytes, or -1 where it overflows.
@@ -98,53 +126,72 @@ void toRowMajor(const Header &header, const char *from, char *to) {
   }
 }
 
-const char *readBody(FILE *file, int64_t fileSize, ember_array *array) {
+// A bool in memory is 0 or 1; NumPy takes any other byte as true.
+void makeBools(unsigned char *data, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    data[i] = data[i] != 0;
+}
+
+// Reads up to the data. `prefix`: the bytes before it.
+bool readHeader(FILE *file, int64_t fileSize, Header &header, int64_t &prefix, Fault &fault) {
   unsigned char start[12];
   if (fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY", 6) != 0)
-    return "not an .npy file (its first bytes are not \\x93NUMPY)";
+    return fault.set("not an .npy file (its first bytes are not \\x93NUMPY)");
   if (start[6] < 1 || start[6] > 3)
-    return "unknown .npy version";
-  size_t length = start[8] | start[9] << 8, prefix = 10;
+    return fault.set("expected .npy version 1, 2 or 3, found %d", start[6]);
+  int64_t length = start[8] | start[9] << 8;
+  prefix = 10;
   if (start[6] > 1) {
     if (fread(start + 10, 1, 2, file) != 2)
-      return "truncated header";
-    length |= static_cast<size_t>(start[10]) << 16 | static_cast<size_t>(start[11]) << 24;
+      return fault.set("truncated header");
+    length |= static_cast<int64_t>(start[10]) << 16 | static_cast<int64_t>(start[11]) << 24;
     prefix = 12;
   }
-  if (length > 65536 || static_cast<int64_t>(prefix + length) > fileSize)
-    return "truncated header";
-  char text[65537];
-  if (fread(text, 1, length, file) != length)
-    return "truncated header";
+  if (length > kMostHeader)
+    return fault.set("expected a header of at most %d bytes, found %lld", kMostHeader, static_cast<long long>(length));
+  char text[kMostHeader + 1];
+  if (length > fileSize - prefix || fread(text, 1, static_cast<size_t>(length), file) != static_cast<size_t>(length))
+    return fault.set("truncated header");
   text[length] = 0;
+  prefix += length;
+  return parseHeader(text, header, fault);
+}
+
+bool readBody(FILE *file, int64_t fileSize, ember_array *array, Fault &fault) {
   Header header;
-  if (const char *fault = parseHeader(text, header))
-    return fault;
+  int64_t prefix;
+  if (!readHeader(file, fileSize, header, prefix, fault))
+    return false;
   int64_t bytes = byteCount(header);
-  if (bytes < 0 || bytes != fileSize - static_cast<int64_t>(prefix + length))
-    return "the file's size does not fit its shape and dtype (truncated?)";
+  if (bytes < 0)
+    return fault.set("the sizes in 'shape' overflow");
+  if (bytes != fileSize - prefix)
+    return fault.set("expected %lld bytes of data for its shape and dtype, found %lld", static_cast<long long>(bytes),
+                     static_cast<long long>(fileSize - prefix));
   void *data = ember_rt_allocate(static_cast<size_t>(bytes));
   if (!data)
-    return "out of memory";
+    return fault.set("out of memory");
   if (fread(data, 1, static_cast<size_t>(bytes), file) != static_cast<size_t>(bytes)) {
     ember_rt_free(data);
-    return "truncated data";
+    return fault.set("truncated data");
   }
   if (header.fortran && header.rank > 1) {
     void *ordered = ember_rt_allocate(static_cast<size_t>(bytes));
     if (!ordered) {
       ember_rt_free(data);
-      return "out of memory";
+      return fault.set("out of memory");
     }
     toRowMajor(header, static_cast<char *>(data), static_cast<char *>(ordered));
     ember_rt_free(data);
     data = ordered;
   }
+  if (header.dtype == EMBER_BOOL)
+    makeBools(static_cast<unsigned char *>(data), bytes);
   array->dtype = header.dtype;
   array->rank = header.rank;
   memcpy(array->dims, header.dims, sizeof header.dims);
   array->data = data;
-  return nullptr;
+  return true;
 }
 
 } // namespace
@@ -152,19 +199,23 @@ const char *readBody(FILE *file, int64_t fileSize, ember_array *array) {
 extern "C" {
 
 int ember_rt_read_npy(const char *path, ember_array *array, char *error, size_t error_size) {
-  FILE *file = fopen(path, "rb");
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe without a writer is refused below, not waited for
+  FILE *file = descriptor < 0 ? nullptr : fdopen(descriptor, "rb");
   struct stat status;
-  if (!file || fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (!file || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     snprintf(error, error_size, "%s: %s", path, file ? "not a file" : strerror(errno));
     if (file)
       fclose(file);
+    else if (descriptor >= 0)
+      close(descriptor);
     return -1;
   }
-  const char *fault = readBody(file, status.st_size, array);
+  Fault fault;
+  bool isRead = readBody(file, status.st_size, array, fault);
   fclose(file);
-  if (fault)
-    snprintf(error, error_size, "%s: %s", path, fault);
-  return fault ? -1 : 0;
+  if (!isRead)
+    snprintf(error, error_size, "%s: %s", path, fault.text);
+  return isRead ? 0 : -1;
 }
 
 int ember_rt_write_npy(const char *path, uint32_t dtype, uint32_t rank, const int64_t *dims, const void *data, char *error,

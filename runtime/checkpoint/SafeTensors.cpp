@@ -40,7 +40,7 @@ int fail(char *error, size_t size, const char *what) {
 
 // The whole file, and a zero byte.
 int readFile(const char *path, TensorFile &file, uint64_t &size, char *error, size_t errorSize) {
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat about;
   if (descriptor < 0 || fstat(descriptor, &about) != 0 || S_ISDIR(about.st_mode)) {
     int status = fail(error, errorSize, strerror(descriptor >= 0 && errno == 0 ? EISDIR : errno ? errno : EISDIR));

@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -109,6 +110,10 @@ ember_pool *ember_rt_pool_create(unsigned count) {
   pool->owner = getpid();
   pthread_mutex_init(&pool->callers, nullptr);
   pool->threads = static_cast<pthread_t *>(calloc(pool->size, sizeof(pthread_t)));
+  sigset_t all, before; // the host's signals go to the host's threads
+  sigfillset(&all);
+  sigdelset(&all, SIGPROF);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
   for (unsigned number = 1; pool->threads && number < pool->size; ++number) {
     auto *start = static_cast<WorkerStart *>(malloc(sizeof(WorkerStart)));
     if (start)
@@ -119,6 +124,7 @@ ember_pool *ember_rt_pool_create(unsigned count) {
       break;
     }
   }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (!pool->threads)
     pool->size = 1;
   return pool;

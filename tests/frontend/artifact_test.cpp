@@ -97,7 +97,7 @@ TEST(Artifact, ExecutableRefusals) {
       {folder.file("text.npy"),
        "model: " + folder.file("text.npy") + ": not an .npy file (its first bytes are not \\x93NUMPY)\n"},
       {folder.file("short.npy"),
-       "model: " + folder.file("short.npy") + ": the file's size does not fit its shape and dtype (truncated?)\n"},
+       "model: " + folder.file("short.npy") + ": expected 48 bytes of data for its shape and dtype, found 44\n"},
       {"--unknown", "model: unknown option '--unknown', expected -o, --repeat, --num-threads or --help\n"},
       {"", "model: expected 1 input files, found 0 (--help shows the signature)\n"},
       {"--repeat zero " + folder.file("right.npy"), "model: option '--repeat': expected a value after it\n"},

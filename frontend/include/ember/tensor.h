@@ -192,26 +192,28 @@ Tensor operator>=(const Operand &a, const Operand &b);
 std::ostream &operator<<(std::ostream &stream, const Tensor &tensor);
 
 // ---- factories: memory is filled at once
-Tensor empty(Shape shape, ScalarType dtype = kFloat32);
-Tensor zeros(Shape shape, ScalarType dtype = kFloat32);
-Tensor ones(Shape shape, ScalarType dtype = kFloat32);
-Tensor full(Shape shape, double value, ScalarType dtype = kFloat32);
-Tensor arange(int64_t end);
+Tensor empty(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor zeros(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor ones(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor full(Shape shape, double value, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor arange(int64_t end, Here where = Here::current());
 Tensor rand(Shape shape, ScalarType dtype = kFloat32);
 Tensor randn(Shape shape, ScalarType dtype = kFloat32);
 Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype = kInt64);
 Tensor randperm(int64_t count);
-Tensor zeros_like(const Tensor &other);
-Tensor ones_like(const Tensor &other);
+Tensor zeros_like(const Tensor &other, Here where = Here::current());
+Tensor ones_like(const Tensor &other, Here where = Here::current());
 Tensor randn_like(const Tensor &other);
 Tensor rand_like(const Tensor &other);
 /// A tensor of these row-major bytes, which are copied.
-Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype);
-template <typename T> Tensor tensor(T value) { return from_bytes(&value, {}, dtype_of<T>()); }
-template <typename T> Tensor tensor(std::initializer_list<T> values) {
-  return from_bytes(values.begin(), {static_cast<int64_t>(values.size())}, dtype_of<T>());
+Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where = Here::current());
+template <typename T> Tensor tensor(T value, Here where = Here::current()) {
+  return from_bytes(&value, {}, dtype_of<T>(), where);
 }
-template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<T>> rows) {
+template <typename T> Tensor tensor(std::initializer_list<T> values, Here where = Here::current()) {
+  return from_bytes(values.begin(), {static_cast<int64_t>(values.size())}, dtype_of<T>(), where);
+}
+template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, Here where = Here::current()) {
   std::vector<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>> list; // a vector of bools has no bytes
   for (const auto &row : rows) {
     if (row.size() != rows.begin()->size())
@@ -219,15 +221,16 @@ template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<
                   std::to_string(row.size()) + ")");
     list.insert(list.end(), row.begin(), row.end());
   }
-  return from_bytes(list.data(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows.begin()->size())}, dtype_of<T>());
+  return from_bytes(list.data(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows.begin()->size())}, dtype_of<T>(),
+                    where);
 }
-template <typename T> Tensor from_vector(const std::vector<T> &values, Shape shape) {
-  return from_bytes(values.data(), std::move(shape), dtype_of<T>());
+template <typename T> Tensor from_vector(const std::vector<T> &values, Shape shape, Here where = Here::current()) {
+  return from_bytes(values.data(), std::move(shape), dtype_of<T>(), where);
 }
 /// A rank-0 tensor that is an argument of every program: for learning rates and other numbers that change from step to step.
 Tensor runtime_scalar(double value, ScalarType dtype);
 /// Rows of a tensor, copied in memory and not recorded: data for a batch.
-Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows);
+Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows, Here where = Here::current());
 
 // ---- several tensors
 Tensor matmul(const Tensor &a, const Tensor &b, Here where = Here::current());
@@ -280,7 +283,7 @@ Counters counters();
 
 // ---- files
 /// .npy; throws with the path and what is wrong with it.
-Tensor load_npy(const std::string &path);
-void save_npy(const std::string &path, const Tensor &tensor);
+Tensor load_npy(const std::string &path, Here where = Here::current());
+void save_npy(const std::string &path, const Tensor &tensor, Here where = Here::current());
 
 } // namespace ember
