@@ -46,7 +46,8 @@ ReferenceTensor absolute(ReferenceTensor tensor) {
 
 class Checker {
 public:
-  Checker(ModuleOp program, const std::map<std::string, int64_t> &sizes) : module(program.clone()), sizes(sizes) {
+  Checker(ModuleOp program, const std::map<std::string, int64_t> &sizes, std::optional<double> ulps)
+      : module(program.clone()), sizes(sizes), ulps(ulps) {
     function = mainOf(*module);
     Block &block = function.getBody().front();
     for (Operation &op : block.without_terminator())
@@ -118,7 +119,7 @@ private:
       return;
     }
     auto tolerance = dyn_cast<ToleranceOp>(op);
-    double allowed = tolerance ? tolerance.allowedUlps() : 0;
+    double allowed = ulps.value_or(tolerance ? tolerance.allowedUlps() : 0);
     std::vector<ReferenceTensor> magnitudes =
         tolerance && tolerance.relativeToMagnitude() ? magnitudesOf(op, operands) : expected;
     for (auto [number, result] : llvm::enumerate(op.getResults()))
@@ -178,6 +179,7 @@ private:
 
   OwningOpRef<ModuleOp> module;
   const std::map<std::string, int64_t> &sizes;
+  std::optional<double> ulps;
   func::FuncOp function;
   SmallVector<Value> computed;
   llvm::DenseMap<Value, ReferenceTensor> values;
@@ -187,8 +189,8 @@ private:
 } // namespace
 
 Verification verifyOps(ModuleOp program, const std::vector<void *> &arguments, const std::map<std::string, int64_t> &sizes,
-                       const CompileOptions &options) {
-  return Checker(program, sizes).run(arguments, options);
+                       const CompileOptions &options, std::optional<double> ulps) {
+  return Checker(program, sizes, ulps).run(arguments, options);
 }
 
 } // namespace ember

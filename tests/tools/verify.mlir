@@ -4,6 +4,15 @@
 // RUN: ember verify %S/Inputs/named.mlir --size B=33 | FileCheck %s --check-prefix=EXACT
 // EXACT: verified: 2 ops, worst 0 ulps
 
+// An op that differs by more is named, with its place and numbers, and the exit code is 1.
+// RUN: not ember verify %s --ulps 0 2>&1 | FileCheck %s --check-prefix=DIFFERS
+// DIFFERS: {{^}}ember: {{.*}}verify.mlir:25:8: 'ember.matmul' result 0 element [{{[0-9]+, [0-9]+}}] is {{.*}}, expected {{.*}} within 0 ulps, found {{[0-9.]+$}}
+// DIFFERS-NOT: {{.}}
+// RUN: ember verify %s --ulps 0 > /dev/null 2>&1 || test $? -eq 1
+// RUN: ember verify %s --ulps 100 | FileCheck %s
+// RUN: not ember verify %s --ulps -1 2>&1 | FileCheck %s --check-prefix=NEGATIVE
+// NEGATIVE: {{^}}ember: --ulps: {{.*}}-1
+
 // Discrete choices are the run's own; given files instead of random inputs.
 // RUN: python3 %S/write_npy.py %t.x.npy f4 4 1,2,3,4
 // RUN: python3 %S/write_npy.py %t.i.npy i8 2 1,3

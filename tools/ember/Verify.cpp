@@ -13,6 +13,7 @@ namespace {
 
 struct Arguments {
   InputArguments inputs;
+  std::optional<double> ulps;
   CompileOptions options;
 };
 
@@ -49,7 +50,7 @@ std::string verify(const Arguments &own, Session &session) {
     model.main().removeArgAttr(i, "ember.donated");
   Tensors tensors(model, own.inputs.files, parseSizes(own.inputs.sizes), own.inputs.seed);
   checkFusion(model, tensors, own.options);
-  Verification found = verifyOps(*model.module, tensors.arguments(), tensors.sizes(), own.options);
+  Verification found = verifyOps(*model.module, tensors.arguments(), tensors.sizes(), own.options, own.ulps);
   if (!found.difference.empty())
     throw Mistake(found.difference);
   std::string text = llvm::formatv("verified: {0} ops, worst ", found.opsChecked).str();
@@ -63,10 +64,14 @@ void addVerify(CLI::App &app, Session &session) {
   CLI::App *command =
       addCommand(app, "verify", "compare each compiled op with the double-precision reference",
                  "Example: ember verify mlp.mlir --seed 3\n"
+                 "         ember verify mlp.mlir --ulps 0    (where does rounding first differ?)\n"
                  "Each op is checked on the run's own operands, within the ulps that it declares; the first that differs is\n"
                  "printed and the exit code is 1. The fused program must give the same bits as the unfused one.");
   auto own = std::make_shared<Arguments>();
   addInputOptions(*command, own->inputs);
+  command->add_option("--ulps", own->ulps, "what every op may differ by (default: what the op declares)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);
