@@ -2,7 +2,7 @@
 
 #include "codegen/Pipeline.h"
 #include "codegen/artifact/Header.h"
-#include "codegen/artifact/Tables.h"
+#include "codegen/artifact/Record.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
 #include "ir/SizeBinding.h"
@@ -12,8 +12,12 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "passes/PlanMemory.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -67,10 +71,12 @@ std::string objectOf(const ArtifactRequest &request, bool withMain) {
     step = stepSource.clone();
     stepProgram = compile(mainOf(*step), request.training->step, *code, "_step_");
   }
+  const CompiledProgram *stepIfAny = request.training ? &stepProgram : nullptr;
   cpu::lowerToLlvmDialect(*code);
   auto levelOfFunction = [](llvm::StringRef name) { return cpu::levelOf(name.starts_with("v8_") ? "x86-64-v3" : "x86-64-v4"); };
   return cpu::compileObject(*code, levelOfFunction, [&](llvm::Module &module) {
-    writeTables(module, request, predictProgram, request.training ? &stepProgram : nullptr, withMain);
+    writeTables(module, request, predictProgram, stepIfAny, withMain);
+    addRecord(module, recordText(request, predictProgram, stepIfAny));
   });
 }
 
@@ -96,15 +102,73 @@ void checkSignature(func::FuncOp function, const ArtifactProgram &source) {
       throw CompileError("artifact: the size " + name + " follows from no dimension alone");
 }
 
-void runTool(const std::string &tool, const std::vector<std::string> &arguments) {
-  auto program = llvm::sys::findProgramByName(tool);
-  if (!program)
-    throw CompileError("linking needs '" + tool + "' on PATH, which is not there");
-  std::vector<llvm::StringRef> words{*program};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  std::string message;
-  if (llvm::sys::ExecuteAndWait(*program, words, std::nullopt, {}, 0, 0, &message) != 0)
-    throw CompileError("linking: '" + tool + "' failed " + message);
+// A folder beside the artifact where it is put together. An interrupt waits for its end, so that nothing of it stays.
+class Workshop {
+public:
+  explicit Workshop(const std::string &path) : folder(path + "." + std::to_string(getpid()) + ".parts") {
+    sigset_t interrupts;
+    sigemptyset(&interrupts);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+      sigaddset(&interrupts, signal);
+    pthread_sigmask(SIG_BLOCK, &interrupts, &before);
+    llvm::sys::fs::remove_directories(folder); // of a process that was killed
+    error = llvm::sys::fs::create_directory(folder);
+  }
+  ~Workshop() {
+    llvm::sys::fs::remove_directories(folder);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  Workshop(const Workshop &) = delete;
+
+  std::string file(const std::string &name) const { return folder + "/" + name; }
+  /// Runs a program; its first line of complaint becomes the error's.
+  void run(const std::string &tool, const std::vector<std::string> &arguments) const {
+    auto program = llvm::sys::findProgramByName(tool);
+    if (!program)
+      throw CompileError("linking needs '" + tool + "' on PATH, which is not there");
+    std::vector<llvm::StringRef> words{*program};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::string message, complaints = file("complaints");
+    if (llvm::sys::ExecuteAndWait(*program, words, std::nullopt, {std::nullopt, complaints, complaints}, 0, 0, &message) == 0)
+      return;
+    if (auto text = llvm::MemoryBuffer::getFile(complaints); text && message.empty())
+      message = (*text)->getBuffer().split('\n').first.str();
+    throw CompileError("linking: '" + tool + "' failed: " + message);
+  }
+  std::error_code error;
+
+private:
+  std::string folder;
+  sigset_t before;
+};
+
+// Put together aside, then renamed: the old or the new artifact is there at any moment.
+void writeLinked(const std::string &path, llvm::StringRef ending, const std::string &name, llvm::StringRef object,
+                 const Workshop &workshop) {
+  if (workshop.error)
+    throw CompileError(path + ": " + workshop.error.message());
+  std::string part = workshop.file(name + ".o"), whole = workshop.file("whole" + ending.str());
+  writeFile(part, object);
+  if (ending == ".a") {
+    if (std::error_code error = llvm::sys::fs::copy_file(EMBER_RT_ARCHIVE, whole))
+      throw CompileError(path + ": " + EMBER_RT_ARCHIVE + ": " + error.message());
+    workshop.run("ar", {"rD", whole, part});
+  } else {
+    std::vector<std::string> arguments{"-o", whole, part, EMBER_RT_ARCHIVE, "-lm", "-lpthread", "-Wl,--gc-sections", "-s"};
+    if (ending == ".so")
+      arguments.push_back("-shared");
+    workshop.run("cc", arguments);
+  }
+  if (std::error_code error = llvm::sys::fs::rename(whole, path))
+    throw CompileError(path + ": " + error.message());
+}
+
+// A device or folder of this name would be replaced by the artifact.
+void requireReplaceable(const std::string &path) {
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(path, status) && llvm::sys::fs::exists(status) && !llvm::sys::fs::is_regular_file(status))
+    throw CompileError(path + ": expected a file or nothing there, found " +
+                       (llvm::sys::fs::is_directory(status) ? "a folder" : "a device or pipe"));
 }
 
 bool isIdentifier(llvm::StringRef name) {
@@ -122,33 +186,14 @@ void writeArtifact(const ArtifactRequest &request, const std::string &path) {
   checkSignature(mainOf(request.predict.module), request.predict);
   if (request.training)
     checkSignature(mainOf(request.training->step.module), request.training->step);
+  requireReplaceable(path);
   std::string header = headerText(request);
   std::string object = objectOf(request, ending.empty());
-  if (ending == ".o") {
+  Workshop workshop(path);
+  if (ending == ".o")
     writeFile(path, object);
-  } else {
-    // Linked aside, then renamed: the old or the new artifact is there at any moment.
-    std::string aside = path + ".tmp" + ending.str(), part = path + ".tmp.o";
-    writeFile(part, object);
-    struct Cleanup {
-      std::string part, aside;
-      ~Cleanup() {
-        llvm::sys::fs::remove(part);
-        llvm::sys::fs::remove(aside);
-      }
-    } cleanup{part, aside};
-    if (ending == ".a") {
-      llvm::sys::fs::copy_file(EMBER_RT_ARCHIVE, aside);
-      runTool("ar", {"rD", aside, part});
-    } else {
-      std::vector<std::string> arguments{"-o", aside, part, EMBER_RT_ARCHIVE, "-lm", "-lpthread", "-Wl,--gc-sections", "-s"};
-      if (ending == ".so")
-        arguments.push_back("-shared");
-      runTool("cc", arguments);
-    }
-    if (llvm::sys::fs::rename(aside, path))
-      throw CompileError(path + ": cannot be written");
-  }
+  else
+    writeLinked(path, ending, request.name, object, workshop);
   if (!ending.empty())
     writeFile(path.substr(0, path.size() - ending.size()) + ".h", header);
 }

@@ -22,6 +22,8 @@
 // RUN: not ember compile %S/Inputs/layer.mlir --emit=asm --target m68k 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: {{^}}ember: target: unknown level 'm68k', expected native, x86-64-v3 or x86-64-v4
 // RUN: not ember compile %t.none --emit=asm 2>&1 | FileCheck %s --check-prefix=NOFILE
+// RUN: not ember inspect /dev/zero 2>&1 | FileCheck %s --check-prefix=NOEND
+// NOEND: {{^}}ember: /dev/zero: expected a file, found a device
 // NOFILE: {{^}}ember: {{.*}}.none: No such file or directory
 
 // Outputs that cannot be written; nothing stays behind.
@@ -43,7 +45,7 @@
 // RUN: not ember run %S/Inputs/named.mlir %t.a.npy %t.v.npy 2>&1 | FileCheck %s --check-prefix=NAMED
 // NAMED: {{^}}ember: {{.*}}.v.npy: input 'input1' is f32[4], expected f32[3] = f32[B]
 // RUN: not ember run %S/Inputs/layer.mlir %t.short.npy %t.w.npy 2>&1 | FileCheck %s --check-prefix=SHORT
-// SHORT: {{^}}ember: {{.*}}.short.npy: the file's size does not fit its shape and dtype (truncated?)
+// SHORT: {{^}}ember: {{.*}}.short.npy: expected 24 bytes of data for its shape and dtype, found 2
 // RUN: not ember run %S/Inputs/layer.mlir %s %t.w.npy 2>&1 | FileCheck %s --check-prefix=NONPY
 // NONPY: {{^}}ember: {{.*}}mistakes.mlir: not an .npy file
 // RUN: not ember run %S/Inputs/take.mlir %t.v.npy %t.i.npy 2>&1 | FileCheck %s --check-prefix=FAULT

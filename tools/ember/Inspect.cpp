@@ -1,4 +1,5 @@
 // ember inspect: what a model takes, gives and needs.
+#include "codegen/artifact/Record.h"
 #include "tools/ember/KernelList.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -53,6 +54,21 @@ std::string inspect(const Model &model, const CompileOptions &options, const std
   return text;
 }
 
+// An artifact's own record; nothing of the file runs.
+std::string inspectNative(const std::string &path) {
+  std::string text, bytes = readFile(path);
+  for (const std::string &record : readRecords(bytes, path))
+    text += record;
+  return text + "file: " + std::to_string(bytes.size()) + " bytes\n";
+}
+
+std::string inspectFile(const std::string &path, Session &session, const CompileOptions &options,
+                        const std::map<std::string, int64_t> &sizes) {
+  if (isNative(firstBytes(path, 8)))
+    return inspectNative(path);
+  return inspect(Model::load(path, session), options, sizes);
+}
+
 } // namespace
 
 void addInspect(CLI::App &app, Session &session) {
@@ -61,17 +77,19 @@ void addInspect(CLI::App &app, Session &session) {
     std::vector<std::string> sizes;
     CompileOptions options;
   };
-  CLI::App *command = addCommand(app, "inspect", "list what a model takes and gives, its kernels and the memory it needs",
-                                 "Example: ember inspect mlp.mlir\n"
-                                 "Lists each argument and result, each kernel with its generator, ops, shapes, flops and bytes,\n"
-                                 "and the arena against the largest set of bytes that live at once.");
+  CLI::App *command =
+      addCommand(app, "inspect", "list what a model takes and gives, its kernels and the memory it needs",
+                 "Example: ember inspect mlp.mlir\n"
+                 "Lists each argument and result, each kernel with its generator, ops, shapes, flops and bytes,\n"
+                 "and the arena against the largest set of bytes that live at once. Of an artifact (.so .a .o or an\n"
+                 "executable) it prints the record that stands in the file; nothing of it runs.");
   auto own = std::make_shared<Arguments>();
-  command->add_option("MODEL", own->model, kModelText)->required();
+  command->add_option("MODEL", own->model, std::string(kModelText) + ", or an artifact")->required();
   addSizeOption(*command, own->sizes, "a named size, for the arena");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);
-    writeText("", inspect(Model::load(own->model, session), own->options, parseSizes(own->sizes)));
+    writeText("", inspectFile(own->model, session, own->options, parseSizes(own->sizes)));
   });
 }
 

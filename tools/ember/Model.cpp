@@ -2,17 +2,32 @@
 
 #include "codegen/CheckProgram.h"
 #include "codegen/Pipeline.h"
+#include "codegen/artifact/Record.h"
 #include "ir/EmberDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include <cstring>
+#include <filesystem>
 #include <fstream>
 
 using namespace mlir;
 
 namespace ember::tool {
 
+std::string firstBytes(const std::string &path, size_t count) {
+  std::string bytes(count, '\0');
+  std::error_code error;
+  if (path == "-" || !std::filesystem::is_regular_file(path, error)) // a pipe can be read once
+    return "";
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), count);
+  bytes.resize(file.gcount());
+  return bytes;
+}
+
 std::string readFile(const std::string &path) {
+  std::error_code error;
+  if (path != "-" && (std::filesystem::is_character_file(path, error) || std::filesystem::is_block_file(path, error)))
+    throw Mistake(path + ": expected a file, found a device"); // it may have no end
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path);
   if (!buffer)
     throw Mistake(path + ": " + buffer.getError().message());
@@ -42,16 +57,6 @@ void checkWritable(const std::string &path) {
   ember_rt_file_close(file, 0, error, sizeof error);
 }
 
-static bool isPackage(const std::string &path) {
-  char start[4] = {};
-  std::ifstream file(path, std::ios::binary);
-  return path != "-" && file.read(start, sizeof start) &&
-         std::memcmp(start,
-                     "\x89"
-                     "EMB",
-                     sizeof start) == 0;
-}
-
 static Model loadPackage(const std::string &path, Session &session) {
   ir::Package package = ir::readPackage(path, session.context);
   Model model;
@@ -73,7 +78,10 @@ static Model loadText(const std::string &path, Session &session) {
 }
 
 Model Model::load(const std::string &path, Session &session) {
-  Model model = isPackage(path) ? loadPackage(path, session) : loadText(path, session);
+  if (isNative(firstBytes(path, 8)))
+    throw Mistake(path + ": expected a package or a graph as text, found native code (ember inspect reads its signature)");
+  bool isPackage = firstBytes(path, 4) == "\x89\x45MB";
+  Model model = isPackage ? loadPackage(path, session) : loadText(path, session);
   try {
     checkProgram(model.main());
   } catch (const CompileError &error) {

@@ -7,6 +7,9 @@
 
 namespace ember::tool {
 
+/// Up to `count` bytes from the start of a file; none of what is not a regular file.
+std::string firstBytes(const std::string &path, size_t count);
+
 /// The bytes of a file, or of standard input for `-`. Throws Mistake with the path and what is wrong.
 std::string readFile(const std::string &path);
 

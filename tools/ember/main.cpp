@@ -1,7 +1,9 @@
 // ember: the command-line tool. Each subcommand stands in its own file.
 #include "tools/ember/Command.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ErrorHandling.h"
 #include <cstdio>
+#include <unistd.h>
 
 namespace ember::tool {
 
@@ -79,7 +81,7 @@ std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts)
   return sizes;
 }
 
-static int fail(const std::string &text) {
+int fail(const std::string &text) {
   std::string line = llvm::StringRef(text).trim().str();
   std::replace(line.begin(), line.end(), '\n', ' ');
   std::fprintf(stderr, "ember: %s\n", line.c_str());
@@ -117,4 +119,8 @@ static int run(int argc, char **argv) {
 
 } // namespace ember::tool
 
-int main(int argc, char **argv) { return ember::tool::run(argc, argv); }
+int main(int argc, char **argv) {
+  // LLVM throws nothing where it finds no memory.
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { _exit(ember::tool::fail("out of memory")); });
+  return ember::tool::run(argc, argv);
+}
