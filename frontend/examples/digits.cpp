@@ -1,11 +1,12 @@
 // Trains a small CNN on the 8x8 handwritten digits with the compiled training step, traces it, and compiles it to a
-// standalone executable, a shared library with a C header, a package and a training library.
+// standalone executable, a shared library with a C header and a package; before that, the step itself to a training library.
 //   digits DATA.npy OUT_FOLDER
 #include <ember/ember.h>
 
 #include <chrono>
 #include <cstdio>
-#include <iostream>
+#include <fstream>
+#include <iomanip>
 
 namespace nn = ember::nn;
 
@@ -36,26 +37,27 @@ static double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-static void train(nn::Sequential &model, const Digits &digits) {
+// Every step's loss is written to `losses`, so that other programs can compare.
+static void train(nn::Sequential &model, ember::optim::Optimizer &optimizer, const Digits &digits, std::ostream &losses) {
   ember::data::TensorDataset dataset(digits.images, digits.labels);
   ember::data::DataLoader loader(dataset, {.batch_size = kBatch, .shuffle = true, .drop_last = true});
-  ember::optim::AdamW optimizer(model->parameters(), {.lr = 3e-3});
   ember::optim::CosineAnnealingLR schedule(optimizer, kEpochs);
   nn::CrossEntropyLoss lossFunction;
   model->train();
   for (int64_t epoch = 1; epoch <= kEpochs; ++epoch) {
     auto start = std::chrono::steady_clock::now();
-    ember::Tensor loss;
+    float shown = 0;
     for (const auto &batch : loader) {
       optimizer.zero_grad();
-      loss = lossFunction(model(batch[0]), batch[1]);
+      ember::Tensor loss = lossFunction(model(batch[0]), batch[1]);
       loss.backward();
       optimizer.step();
+      shown = loss.item<float>();
+      losses << std::setprecision(9) << shown << "\n";
     }
-    float shown = loss.item<float>();
     schedule.step();
-    std::printf("\repoch %2lld/%lld  loss %.4f  %.0f us a step ", static_cast<long long>(epoch), static_cast<long long>(kEpochs),
-                shown, secondsSince(start) / loader.size() * 1e6);
+    std::printf("\rtraining: epoch %2lld of %lld, loss %.4f, %.0f us a step ", static_cast<long long>(epoch),
+                static_cast<long long>(kEpochs), shown, secondsSince(start) / loader.size() * 1e6);
     std::fflush(stdout);
   }
   std::printf("\n");
@@ -78,7 +80,11 @@ int main(int argc, char **argv) {
     ember::Tensor rows = ember::load_npy(argv[1]);
     Digits training(rows, false), test(rows, true);
     nn::Sequential model = makeModel();
-    train(model, training);
+    ember::optim::AdamW optimizer(model->parameters(), {.lr = 3e-3});
+    std::vector<ember::Tensor> batch{training.images.narrow(0, 0, kBatch), training.labels.narrow(0, 0, kBatch)};
+    ember::jit::compile_train(model, nn::CrossEntropyLoss(), optimizer, batch, folder + "/libdigits_train.so", "digits_train");
+    std::ofstream losses(folder + "/losses.txt");
+    train(model, optimizer, training, losses);
     std::printf("test accuracy in process: %.2f %%\n", 100 * accuracy(model, test.images, test.labels));
 
     ember::save_npy(folder + "/test_images.npy", test.images);
@@ -86,6 +92,7 @@ int main(int argc, char **argv) {
     ember::jit::TracedModule traced = ember::jit::trace(model, {test.images});
     traced.compile(folder + "/digits");
     traced.compile(folder + "/libdigits.so", "digits");
+    traced.save(folder + "/digits.ember");
   } catch (const ember::Error &error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return 1;

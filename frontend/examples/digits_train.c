@@ -1,8 +1,9 @@
 /* Trains the digits with the compiled training library, shuffling as the in-process loader does.
-   Built with: cc digits_train.c -Iout -Lout -l:libdigits_train.so -Wl,-rpath,out
-     digits_train DIGITS.npy EPOCHS [--seed N] [--load FILE] [--save FILE] [--losses]
-   --losses prints every step's loss, with all its digits. */
+   Built with: cc digits_train.c -Iout -Lout -l:libdigits_train.so -Wl,-rpath,out -lm
+     digits_train DIGITS.npy EPOCHS [--seed N] [--load FILE] [--save FILE] [--cosine] [--losses]
+   --cosine lets the learning rate fall to 0 along a half wave; --losses prints every step's loss, with all its digits. */
 #include "libdigits_train.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,16 @@ static int accuracy(ember_model *model, int64_t count, double *share) {
   return 0;
 }
 
+/* The rate of the next epoch, as CosineAnnealingLR computes it from this epoch's. */
+static int set_rate(ember_model *model, int epoch, int epochs) {
+  const double pi = 3.141592653589793;
+  double rate;
+  if (digits_train_get_hyper(model, "lr", &rate) != 0)
+    return -1;
+  rate *= (1 + cos(pi * epoch / epochs)) / (1 + cos(pi * (epoch - 1) / epochs));
+  return digits_train_set_hyper(model, "lr", rate);
+}
+
 static int fail(const ember_model *model) {
   fprintf(stderr, "%s\n", digits_train_error(model));
   return 1;
@@ -85,11 +96,13 @@ static int fail(const ember_model *model) {
 int main(int argc, char **argv) {
   int64_t training, test;
   const char *load = NULL, *save = NULL, *seed = NULL;
-  int print_losses = 0;
+  int print_losses = 0, cosine = 0;
   double loss = 0, share;
   for (int i = 3; i < argc; ++i) {
     if (strcmp(argv[i], "--losses") == 0)
       print_losses = 1;
+    else if (strcmp(argv[i], "--cosine") == 0)
+      cosine = 1;
     else if (i + 1 < argc && strcmp(argv[i], "--load") == 0)
       load = argv[++i];
     else if (i + 1 < argc && strcmp(argv[i], "--save") == 0)
@@ -100,20 +113,26 @@ int main(int argc, char **argv) {
       argc = 0;
   }
   if (argc < 3 || read_digits(argv[1], &training, &test) != 0)
-    return fprintf(stderr, "usage: digits_train DIGITS.npy EPOCHS [--seed N] [--load FILE] [--save FILE] [--losses]\n"), 1;
+    return fprintf(stderr,
+                   "usage: digits_train DIGITS.npy EPOCHS [--seed N] [--load FILE] [--save FILE] [--cosine] [--losses]\n"),
+           1;
   ember_model *model = digits_train_create(0);
   if (!model || (seed && digits_train_seed(model, strtoull(seed, NULL, 10)) != 0) ||
       (load && digits_train_load(model, load) != 0))
     return fail(model);
-  for (int epoch = 0; epoch < atoi(argv[2]); ++epoch)
-    if (train_epoch(model, training, print_losses, &loss) != 0)
+  int epochs = atoi(argv[2]);
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    if (train_epoch(model, training, print_losses, &loss) != 0 || (cosine && set_rate(model, epoch + 1, epochs) != 0))
       return fail(model);
+    if (!print_losses)
+      printf("\rtrained from C: epoch %d of %d, loss %.4f", epoch + 1, epochs, loss), fflush(stdout);
+  }
   if (save && digits_train_save(model, save) != 0)
     return fail(model);
   if (!print_losses) {
     if (accuracy(model, test, &share) != 0)
       return fail(model);
-    printf("trained from C: loss %.4f, test accuracy %.2f %%\n", loss, share);
+    printf(", test accuracy %.2f %%\n", share);
   }
   digits_train_destroy(model);
   return 0;

@@ -259,11 +259,13 @@ std::string TracedTraining::graph() const {
   return emitStage(*impl->step.module, "graph", CompileOptions::fromEnvironment());
 }
 
-void TracedTraining::compile(const std::string &path, std::string name) const {
+void TracedTraining::compile(const std::string &path, std::string name, const TrainingOptions &options) const {
   std::lock_guard lock(record::Recorder::get().mutex);
-  auto programOf = [](Impl::Program &program) {
+  auto programOf = [&](Impl::Program &program) {
     ArtifactProgram own;
     own.module = *program.module;
+    own.fuse = options.fuse;
+    own.maxMemory = options.max_memory;
     for (const auto &memory : program.memory)
       own.memory.push_back(memory->data);
     return own;

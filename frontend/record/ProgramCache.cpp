@@ -68,18 +68,23 @@ private:
 
 } // namespace
 
-std::shared_ptr<Executable> compileApart(ModuleOp program, const CompileOptions &options) {
+OwningOpRef<ModuleOp> copyInto(MLIRContext &context, ModuleOp program) {
   std::string bytes;
   llvm::raw_string_ostream stream(bytes);
   if (failed(writeBytecodeToFile(program, stream)))
     throw CompileError("a program could not be written as bytecode");
+  OwningOpRef<ModuleOp> copy = parseSourceString<ModuleOp>(bytes, ParserConfig(&context, /*verifyAfterParse=*/false));
+  if (!copy)
+    throw CompileError("a program could not be read back from its bytecode");
+  return copy;
+}
+
+std::shared_ptr<Executable> compileApart(ModuleOp program, const CompileOptions &options) {
   auto context = std::make_unique<MLIRContext>(MLIRContext::Threading::DISABLED);
   loadDialects(*context);
   std::shared_ptr<Executable> executable;
   {
-    OwningOpRef<ModuleOp> copy = parseSourceString<ModuleOp>(bytes, ParserConfig(context.get(), /*verifyAfterParse=*/false));
-    if (!copy)
-      throw CompileError("a program could not be read back from its bytecode");
+    OwningOpRef<ModuleOp> copy = copyInto(*context, program);
     executable = compileProgram(*copy, options);
   }
   if (!options.interpret)

@@ -34,6 +34,8 @@ private:
   int64_t programsCompiled = 0;
 };
 
+/// A copy of a program in another context, which has the dialects loaded.
+mlir::OwningOpRef<mlir::ModuleOp> copyInto(mlir::MLIRContext &context, mlir::ModuleOp program);
 /// Compiles in a context of its own, which is dropped afterwards, with all attributes that passes made.
 std::shared_ptr<Executable> compileApart(mlir::ModuleOp program, const CompileOptions &options);
 

@@ -73,7 +73,7 @@ struct Built {
     std::string path = folder.path.string();
     Outcome built =
         shell("cc -std=c99 -Wall -Wextra -Werror -O1 " EMBER_TESTS_DIR "/../frontend/examples/digits_train.c -I" + path + " -L" +
-              path + " -l:libdigits_train.so -Wl,-rpath," + path + " -o " + folder.file("digits_train"));
+              path + " -l:libdigits_train.so -Wl,-rpath," + path + " -lm -o " + folder.file("digits_train"));
     EXPECT_EQ(built.status, 0) << built.text;
     program = folder.file("digits_train") + " " EMBER_TESTS_DIR "/data/digits.npy ";
   }

@@ -1,6 +1,6 @@
 // ember compile: an artifact, or the text of a stage.
 #include "codegen/artifact/Artifact.h"
-#include "tools/ember/Model.h"
+#include "tools/ember/Training.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 
@@ -13,11 +13,15 @@ constexpr const char *kExample = R"(What a stage prints, the next one reads:
 Artifacts, by the ending of OUT: .so .a .o with a C header beside it; .ember: a package; none: an
 executable (.npy files in and out).
   ember compile mlp.mlir -o mlp && ./mlp x.npy -o y.npy
-An artifact holds code for AVX2 and for AVX-512 and chooses when it starts.)";
+An artifact holds code for AVX2 and for AVX-512 and chooses when it starts.
+A training library (step, predict, set_hyper, save, load ... in C) from a package:
+  ember compile net.ember --train --loss cross_entropy:target=i64[32] \
+      --optimizer adamw:lr=1e-3,weight_decay=0.01 -o libtrain.so)";
 
 struct Arguments {
   std::string model, output, emit, from = "recorded", name;
   std::vector<std::string> sizes;
+  TrainingArguments training;
   CompileOptions options;
 };
 
@@ -59,6 +63,9 @@ void checkValues(const Model &model) {
 }
 
 void writeNative(const Model &model, const Arguments &own) {
+  std::string name = own.name.empty() ? nameOf(own.output) : own.name;
+  if (own.training.train)
+    return writeTraining(model, own.training, own.options, name, own.output);
   ArtifactRequest request;
   request.predict.module = *model.module;
   request.predict.fuse = own.options.fuse;
@@ -66,7 +73,7 @@ void writeNative(const Model &model, const Arguments &own) {
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i)
     if (const void *memory = model.heldMemory(i))
       request.predict.memory.push_back(memory);
-  request.name = own.name.empty() ? nameOf(own.output) : own.name;
+  request.name = name;
   writeArtifact(request, own.output);
 }
 
@@ -75,6 +82,9 @@ void writeModel(const Arguments &own, Session &session) {
     throw Mistake("compile: --from goes with --emit: an artifact is made from the whole program");
   if (own.options.target != "native")
     throw Mistake("compile: --target goes with --emit: an artifact holds the code of both levels");
+  llvm::StringRef ending = llvm::sys::path::extension(own.output);
+  if (own.training.train && ending != ".so" && ending != ".a" && ending != ".o")
+    throw Mistake("compile: " + own.output + ": --train writes a library: expected .so, .a or .o");
   Model model = Model::load(own.model, session);
   checkOrder(model);
   checkValues(model);
@@ -96,11 +106,15 @@ void addCompile(CLI::App &app, Session &session) {
   command->add_option("--from", own->from, "the stage that MODEL is the text of")->type_name("STAGE")->capture_default_str();
   command->add_option("--name", own->name, "prefix of the artifact's C functions (default: OUT's name)")->type_name("NAME");
   addSizeOption(*command, own->sizes, "a named size, for --emit=planned");
+  addTrainingOptions(*command, own->training);
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);
     if (own->emit.empty() && own->output.empty())
       throw Mistake("compile: expected -o OUT or --emit STAGE");
+    checkTraining(own->training);
+    if (own->training.train && !own->emit.empty())
+      throw Mistake("compile: --train writes a library, expected no --emit");
     own->emit.empty() ? writeModel(*own, session) : emitText(*own, session);
   });
 }

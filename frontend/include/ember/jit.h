@@ -32,6 +32,11 @@ public:
   /// Writes the graph and its weights as one package, whole or not at all. The same graph and weights give the same bytes.
   void save(const std::string &path) const;
 
+  /// The graph as a module that starts from these weights, with the trainable flags that they had: to train on, or to
+  /// trace_training. Its parameters and buffers have the names of the traced module's. Throws where there is not one input and
+  /// one output.
+  nn::ModuleHolder<nn::Module> module() const;
+
 private:
   std::shared_ptr<Impl> impl;
 };
@@ -78,6 +83,12 @@ void save(const TracedModule &traced, const std::string &path);
 /// line, and no memory is taken beyond four times the file's size and 64 MB.
 TracedModule load(const std::string &path);
 
+/// How a training library is compiled.
+struct TrainingOptions {
+  bool fuse = true;       // false: every op is a kernel of its own
+  int64_t max_memory = 0; // bytes of each program's arena at most, by computing values again; 0: no limit
+};
+
 /// A recorded training step with the state that it starts from: parameters, buffers, optimizer and default generator.
 class TracedTraining {
 public:
@@ -89,7 +100,7 @@ public:
   /// Writes a training library, `.so`, `.a` or `.o` with a C header beside, that needs neither ember nor LLVM: NAME_step,
   /// NAME_predict, NAME_set_hyper, NAME_seed, NAME_permutation, NAME_get_weight, NAME_set_weight, NAME_save, NAME_load and more.
   /// `name` prefixes its functions; default: the file's stem.
-  void compile(const std::string &path, std::string name = "") const;
+  void compile(const std::string &path, std::string name = "", const TrainingOptions &options = {}) const;
 
 private:
   std::shared_ptr<Impl> impl;
