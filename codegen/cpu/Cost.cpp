@@ -1,7 +1,9 @@
 #include "codegen/cpu/Cost.h"
 
 #include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/NestPlan.h"
 #include "ir/EmberDialect.h"
+#include "ir/index/ReductionOrder.h"
 #include "ir/interpret/Bytes.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -18,8 +20,8 @@ constexpr double kLaunch = 150;           // ns
 constexpr double kCacheBytesPerNs = 100;  // what fits in L2
 constexpr double kMemoryBytesPerNs = 40;  // what does not
 constexpr double kCacheBytes = 1 << 20;   // L2
-constexpr double kElementwisePerNs = 30;  // flops, lanes full
-constexpr double kReductionPerNs = 20;    // elements
+constexpr double kElementwisePerNs = 90;  // flops, lanes full
+constexpr double kReductionPerNs = 60;    // elements
 constexpr double kContractionPerNs = 150; // flops
 
 double elements(ArrayRef<SizeExpr> sizes) {
@@ -69,6 +71,8 @@ private:
       return;
     Value result = op->getResult(0);
     double own = std::max(times.lookup(result), isa<ViewOp>(op) ? 0.0 : 1.0);
+    if (isKept(op))
+      own = std::min(own, std::max(1.0, elements(result)));
     if (isa<ContractionOp>(op)) {
       double products = elements(result) * elements(cast<IndexedOp>(op).reducedSizes());
       nanoseconds += 2 * products / kContractionPerNs;
@@ -91,6 +95,14 @@ private:
     }
   }
   void add(Value value, double count) { times[value] += count; }
+  // A row's buffer holds what later passes over it read again (NestPlan.h).
+  bool isKept(Operation *op) const {
+    auto scalar = dyn_cast<ScalarOp>(op);
+    return scalar && scalar.cost() >= kWorthKeeping && llvm::any_of(group.ops, [&](Operation *other) {
+             return isa<ReductionOp>(other) && reductionOrder(other).partials > 1 &&
+                    other->getOperand(0).getType() == op->getResult(0).getType();
+           });
+  }
 
   const Group &group;
 };
