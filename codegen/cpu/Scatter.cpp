@@ -44,9 +44,10 @@ KernelCode Scatter::emit(const Group &group, ModuleOp module, StringRef symbol, 
   // A base that was made in the kernel (a splat) has no buffer; one in place has the output's: the copy is skipped then.
   Value source = w.buffer(base);
   auto copy = [&] {
-    e.loop(e.constant(0), count, 1, [&](Value i) {
-      w.bind(flat, i);
-      e.store(w.at(base, basePoint), output, baseType.getElementType(), i);
+    e.laneLoop(e.constant(0), count, false, [&](Value from, Value active) {
+      w.beginLanes(flat, from, active);
+      w.store(w.at(base, basePoint), output, baseType, basePoint);
+      w.endLanes();
     });
   };
   if (!source) {
@@ -64,25 +65,44 @@ KernelCode Scatter::emit(const Group &group, ModuleOp module, StringRef symbol, 
     loops.push_back(space.loop(space.size(size)));
   Access target = scatter.target(loops, space);
   Expr address = addressOf(space, baseType, target.indices);
-  std::function<void(size_t)> nest = [&](size_t depth) {
-    if (depth < loops.size()) {
-      Value extent = w.scalarIndex(space.variable(*loops[depth].asVariable()).extent);
-      e.loop(e.constant(0), extent, 1, [&](Value i) {
-        w.bind(loops[depth], i);
-        nest(depth + 1);
-      });
-      return;
-    }
+  // Updates along the last loop go to neighbours: none meets another, so they may be made at once.
+  std::optional<Expr> step = loops.empty() ? std::nullopt : space.coefficient(address, *loops.back().asVariable());
+  bool isAlong = step && *step == Expr(1);
+  Type element = baseType.getElementType();
+  auto combined = [&](Value old, Value value) {
+    value = isAlong ? e.broadcast(value) : value;
+    if (!isa<FloatType>(getElementTypeOrSelf(old.getType())))
+      return Value(arith::AddIOp::create(e.builder, e.loc, old, value));
+    return e.roundTo(arith::AddFOp::create(e.builder, e.loc, old, value), element);
+  };
+  auto updateOne = [&] {
     Value place = w.scalarIndex(address), value = w.at(update, loops);
-    Type element = baseType.getElementType();
-    if (scatter.accumulates()) {
-      Value old = e.load(output, element, place);
-      if (isa<FloatType>(old.getType()))
-        value = e.roundTo(arith::AddFOp::create(e.builder, e.loc, old, value), element);
-      else
-        value = arith::AddIOp::create(e.builder, e.loc, old, value);
-    }
+    if (scatter.accumulates())
+      value = combined(e.load(output, element, place), value);
     e.store(value, output, element, place);
+  };
+  auto updateAlong = [&] {
+    Value start = w.scalarIndex(address - loops.back());
+    Value extent = w.scalarIndex(space.variable(*loops.back().asVariable()).extent);
+    e.laneLoop(e.constant(0), extent, false, [&](Value from, Value active) {
+      w.beginLanes(loops.back(), from, active);
+      Value place = e.add(start, from), value = w.at(update, loops);
+      if (scatter.accumulates())
+        value = combined(e.loadVector(output, element, place, active), value);
+      e.storeVector(value, output, element, place, active);
+      w.endLanes();
+    });
+  };
+  std::function<void(size_t)> nest = [&](size_t depth) {
+    if (depth == loops.size())
+      return updateOne();
+    if (isAlong && depth + 1 == loops.size())
+      return updateAlong();
+    Value extent = w.scalarIndex(space.variable(*loops[depth].asVariable()).extent);
+    e.loop(e.constant(0), extent, 1, [&](Value i) {
+      w.bind(loops[depth], i);
+      nest(depth + 1);
+    });
   };
   nest(0);
   f.finish();
