@@ -8,6 +8,7 @@
 #include "passes/Rematerialize.h"
 #include "passes/Schedule.h"
 #include "passes/Simplify.h"
+#include "passes/SplitSums.h"
 
 using namespace mlir;
 using namespace ember::ir;
@@ -65,6 +66,7 @@ void simplifyGraph(func::FuncOp function, const CompileOptions &options) {
 
 void groupIntoKernels(func::FuncOp function, const TargetModel &target, const CompileOptions &options) {
   PassTimer timer("kernels");
+  passes::splitSums(function);
   if (options.maxMemory > 0)
     fitMemory(function, target, options);
   formAndOrder(function, target, options);

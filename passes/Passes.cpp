@@ -15,6 +15,7 @@
 #include "passes/PlanMemory.h"
 #include "passes/Rematerialize.h"
 #include "passes/Simplify.h"
+#include "passes/SplitSums.h"
 
 using namespace mlir;
 
@@ -65,6 +66,13 @@ struct SimplifyPass : PassWrapper<SimplifyPass, OperationPass<func::FuncOp>> {
   StringRef getArgument() const override { return "ember-simplify"; }
   StringRef getDescription() const override { return "applies the ops' folds, merges equal ops, drops dead ones"; }
   void runOnOperation() override { simplify(getOperation()); }
+};
+
+struct SplitSumsPass : PassWrapper<SplitSumsPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SplitSumsPass)
+  StringRef getArgument() const override { return "ember-split-sums"; }
+  StringRef getDescription() const override { return "cuts long sums of few results into sums of sums"; }
+  void runOnOperation() override { splitSums(getOperation()); }
 };
 
 struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<func::FuncOp>> {
@@ -153,6 +161,7 @@ void registerPasses() {
   PassRegistration<PlanMemoryPass>();
   PassRegistration<AutodiffPass>();
   PassRegistration<SimplifyPass>();
+  PassRegistration<SplitSumsPass>();
   PassRegistration<FoldConstantsPass>();
   PassRegistration<RematerializePass>();
 }

@@ -3,8 +3,8 @@
 
 namespace ember::passes {
 
-/// Registers --ember-autodiff, --ember-decompose, --ember-fold-constants, --ember-simplify, --ember-rematerialize,
-/// --ember-form-kernels and --ember-plan-memory.
+/// Registers --ember-autodiff, --ember-decompose, --ember-fold-constants, --ember-simplify, --ember-split-sums,
+/// --ember-rematerialize, --ember-form-kernels and --ember-plan-memory.
 void registerPasses();
 
 } // namespace ember::passes
