@@ -1,7 +1,9 @@
 #include "codegen/cpu/MathExpansion.h"
 
+#include "codegen/cpu/LaneMath.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -15,37 +17,8 @@ namespace ember::cpu {
 
 namespace {
 
-// Writes arithmetic on scalars or 1-D vectors of one shape.
-struct LaneMath {
-  LaneMath(Operation *op, PatternRewriter &rewriter) : b(op->getLoc(), rewriter), type(op->getResult(0).getType()) {}
-
-  Type withElement(Type element) const {
-    auto vector = dyn_cast<VectorType>(type);
-    return vector ? Type(vector.clone(element)) : element;
-  }
-  Value splat(Attribute value, Type element) {
-    if (auto vector = dyn_cast<VectorType>(withElement(element)))
-      value = DenseElementsAttr::get(vector, value);
-    return arith::ConstantOp::create(b, cast<TypedAttr>(value));
-  }
-  Value real(double value) { return splat(b.getF32FloatAttr(value), b.getF32Type()); }
-  Value wide(double value) { return splat(b.getF64FloatAttr(value), b.getF64Type()); }
-  Value whole(int64_t value) { return splat(b.getI32IntegerAttr(value), b.getI32Type()); }
-  Value fma(Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-  Value compare(arith::CmpFPredicate predicate, Value x, Value y) { return arith::CmpFOp::create(b, predicate, x, y); }
-  Value select(Value c, Value x, Value y) { return arith::SelectOp::create(b, c, x, y); }
-  Value bitsOf(Value x) { return arith::BitcastOp::create(b, withElement(b.getI32Type()), x); }
-  Value fromBits(Value x) { return arith::BitcastOp::create(b, withElement(b.getF32Type()), x); }
-
-  ImplicitLocOpBuilder b;
-  Type type;
-};
-
-// exp on f32: x = n ln 2 + r, exp(r) by a polynomial of degree 6, times 2^n in two steps, so that results below the normal
-// range are rounded and not flushed. Within 1 ulp.
+// exp on f32 (Cody and Waite, Software Manual for the Elementary Functions, 1980): x = n ln 2 + r, exp(r) by a polynomial of
+// degree 6, times 2^n rounded once, so that results below the normal range are not flushed. Within 1 ulp.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -53,26 +26,40 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "not f32");
     LaneMath m(op, rewriter);
-    Value input = op.getOperand();
-    Value high = m.real(89.0), low = m.real(-104.0);
-    Value x = m.select(m.compare(arith::CmpFPredicate::OLT, input, high), input, high); // NaN goes to the bound
-    x = m.select(m.compare(arith::CmpFPredicate::OGT, x, low), x, low);
-    Value n = math::RoundEvenOp::create(m.b, m.mul(x, m.real(1.44269504088896341)));
+    Value x = op.getOperand(), high = m.real(89.0), low = m.real(-104.0);
+    x = m.select(m.less(high, x), high, x); // NaN stays
+    x = m.select(m.less(x, low), low, x);
+    // Added to 1.5 * 2^23, a number is rounded to a whole one, which stands in the last bits.
+    constexpr int32_t kMagicBits = 0x4b400000;
+    Value magic = m.real(12582912.0), shifted = m.fma(x, m.real(1.44269504088896341), magic), n = m.sub(shifted, magic);
     Value r = m.fma(n, m.real(-0.693145751953125), x);
     r = m.fma(n, m.real(-1.428606765330187e-6), r);
     // Minimax of the relative error over |r| <= ln 2 / 2: 0.06 units of 2^-24.
     Value p = m.real(0.001382071990519762);
     for (double coefficient : {0.008368674665689468, 0.04166826605796814, 0.1666652113199234, 0.4999999403953552, 1.0, 1.0})
       p = m.fma(p, r, m.real(coefficient));
-    Value exponent = arith::FPToSIOp::create(m.b, m.withElement(m.b.getI32Type()), n);
-    Value half = arith::ShRSIOp::create(m.b, exponent, m.whole(1));
-    Value rest = arith::SubIOp::create(m.b, exponent, half);
-    auto power = [&](Value e) {
-      return m.fromBits(arith::ShLIOp::create(m.b, arith::AddIOp::create(m.b, e, m.whole(127)), m.whole(23)));
-    };
-    Value result = m.mul(m.mul(p, power(half)), power(rest));
-    rewriter.replaceOp(op, m.select(m.compare(arith::CmpFPredicate::UNO, input, input), input, result));
+    rewriter.replaceOp(op, isFullRegister(op.getType()) ? scaled(m, p, n) : scaledTwice(m, p, m.bitsOf(shifted), kMagicBits));
     return success();
+  }
+
+  // Vectors of 16 are AVX-512's, which scales by a power of two in one instruction.
+  static bool isFullRegister(Type type) {
+    auto vector = dyn_cast<VectorType>(type);
+    return vector && vector.getNumElements() == 16;
+  }
+  static Value scaled(LaneMath &m, Value p, Value n) {
+    Value all = LLVM::ConstantOp::create(m.b, m.b.getI16Type(), m.b.getI16IntegerAttr(-1));
+    Value rounding = LLVM::ConstantOp::create(m.b, m.b.getI32Type(), m.b.getI32IntegerAttr(4)); // the current one
+    return LLVM::CallIntrinsicOp::create(m.b, m.type, m.b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                         ValueRange{p, n, p, all, rounding})
+        .getResult(0);
+  }
+  // In two steps, the first of which is exact.
+  static Value scaledTwice(LaneMath &m, Value p, Value bits, int32_t magicBits) {
+    Value exponent = m.subWhole(bits, m.whole(magicBits));
+    Value half = arith::ShRSIOp::create(m.b, exponent, m.whole(1)), rest = m.subWhole(exponent, half);
+    auto power = [&](Value e) { return m.fromBits(m.shiftLeft(m.addWhole(e, m.whole(127)), m.whole(23))); };
+    return m.mul(m.mul(p, power(half)), power(rest));
   }
 };
 
@@ -195,24 +182,8 @@ template <typename Op> struct ExpandSine : OpRewritePattern<Op> {
     result = m.fromBits(arith::XOrIOp::create(b, m.bitsOf(result), sign));
     if (kIsSine) // keeps -0
       result = m.select(m.compare(arith::CmpFPredicate::OLT, size, m.real(0x1p-13)), input, result);
-    rewriter.replaceOp(op, withLargeLanes(m, isLarge, input, result));
+    rewriter.replaceOp(op, withLargeLanes<Op>(m, isLarge, input, result));
     return success();
-  }
-
-  static Value withLargeLanes(LaneMath &m, Value isLarge, Value input, Value result) {
-    ImplicitLocOpBuilder &b = m.b;
-    Value any = isLarge;
-    if (isa<VectorType>(m.type))
-      any = vector::ReductionOp::create(b, vector::CombiningKind::OR, isLarge);
-    auto branch = scf::IfOp::create(b, TypeRange{m.type}, any, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(branch.thenBlock());
-    Value exact = Op::create(b, arith::ExtFOp::create(b, m.withElement(b.getF64Type()), input));
-    Value rounded = arith::TruncFOp::create(b, m.type, exact);
-    scf::YieldOp::create(b, ValueRange{m.select(isLarge, rounded, result)});
-    b.setInsertionPointToEnd(branch.elseBlock());
-    scf::YieldOp::create(b, ValueRange{result});
-    return branch.getResult(0);
   }
 };
 
@@ -243,15 +214,76 @@ struct ScaleLog : OpRewritePattern<math::LogOp> {
   }
 };
 
-// A function of libm, element by element: its results do not depend on the vector width either.
+// Many numbers divided by one, on f32 with AVX-512, where a division takes as long as a dozen multiplications: q = a y with y =
+// 1/b rounded, then twice q + (a - q b) y in fma. The first step leaves q within a unit, the second gives the rounded quotient
+// (Markstein, IBM J. Res. Dev. 34, 1990; Cornea, Harrison and Tang, Scientific Computing on Itanium-based Systems, 2002): the
+// same bits as division. It needs a and b far from the ends of the range (or a = 0): other vectors are divided.
+struct DivideByOne : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  static constexpr StringLiteral kPlain = "ember.plain";
+
+  LogicalResult matchAndRewrite(arith::DivFOp op, PatternRewriter &rewriter) const override {
+    auto divisor = op.getRhs().getDefiningOp<vector::BroadcastOp>();
+    if (!divisor || isa<VectorType>(divisor.getSource().getType()) || !ExpandExp::isFullRegister(op.getType()) ||
+        !getElementTypeOrSelf(op.getType()).isF32() || op->hasAttr(kPlain))
+      return rewriter.notifyMatchFailure(op, "not sixteen by one");
+    LaneMath m(op, rewriter);
+    ImplicitLocOpBuilder &b = m.b;
+    Value one = divisor.getSource();
+    Value isFar =
+        arith::XOrIOp::create(b, isPlain(b, b.getI32Type(), one, false), arith::ConstantOp::create(b, b.getBoolAttr(true)));
+    Value lanesFar =
+        vector::ReductionOp::create(b, vector::CombiningKind::AND, isPlain(b, m.withElement(b.getI32Type()), op.getLhs(), true));
+    Value anyFar = arith::XOrIOp::create(b, lanesFar, arith::ConstantOp::create(b, b.getBoolAttr(true)));
+    auto branch = scf::IfOp::create(b, TypeRange{m.type}, arith::OrIOp::create(b, isFar, anyFar), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(branch.thenBlock());
+    auto plain = arith::DivFOp::create(b, op.getLhs(), op.getRhs());
+    plain->setAttr(kPlain, b.getUnitAttr());
+    scf::YieldOp::create(b, ValueRange{plain});
+    b.setInsertionPointToEnd(branch.elseBlock());
+    scf::YieldOp::create(b, ValueRange{quotient(m, op.getLhs(), op.getRhs(), one)});
+    rewriter.replaceOp(op, branch.getResult(0));
+    return success();
+  }
+
+private:
+  // Whether a number's size is within 2^-60 and 2^60, or 0 where that is allowed, by its bits.
+  static Value isPlain(ImplicitLocOpBuilder &b, Type bitsType, Value x, bool zeroToo) {
+    auto number = [&](int64_t bits) -> Value {
+      Attribute value = b.getI32IntegerAttr(static_cast<int32_t>(bits));
+      if (auto vector = dyn_cast<VectorType>(bitsType))
+        value = DenseElementsAttr::get(vector, value);
+      return arith::ConstantOp::create(b, cast<TypedAttr>(value));
+    };
+    Value bits = arith::AndIOp::create(b, arith::BitcastOp::create(b, bitsType, x), number(0x7fffffff));
+    constexpr int64_t low = (127 - 60) << 23, high = (127 + 60) << 23;
+    Value isBetween =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, bits, number(low)), number(high - low));
+    if (!zeroToo)
+      return isBetween;
+    return arith::OrIOp::create(b, isBetween, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, bits, number(0)));
+  }
+
+  static Value quotient(LaneMath &m, Value a, Value divisor, Value one) {
+    ImplicitLocOpBuilder &b = m.b;
+    Value unit = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
+    Value y = vector::BroadcastOp::create(b, m.type, arith::DivFOp::create(b, unit, one));
+    Value minus = arith::NegFOp::create(b, divisor), first = m.mul(a, y), q = first;
+    for (int turn = 0; turn < 2; ++turn)
+      q = m.fma(m.fma(q, minus, a), y, q);
+    return math::CopySignOp::create(b, q, first); // the corrections take -0's sign
+  }
+};
+
+// A function of libm on f64, element by element: its results do not depend on the vector width either.
 template <typename Op> struct CallLibm : OpRewritePattern<Op> {
-  CallLibm(MLIRContext *context, StringRef single, StringRef wide) : OpRewritePattern<Op>(context), single(single), wide(wide) {}
+  CallLibm(MLIRContext *context, StringRef name) : OpRewritePattern<Op>(context), name(name) {}
 
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     Type element = getElementTypeOrSelf(op.getType());
-    StringRef name = element.isF64() ? wide : element.isF32() ? single : StringRef();
-    if (name.empty())
-      return rewriter.notifyMatchFailure(op, "another function computes it");
+    if (!element.isF64())
+      return rewriter.notifyMatchFailure(op, "not f64");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     SmallVector<Type> operands(op->getNumOperands(), element);
     auto module = op->template getParentOfType<ModuleOp>();
@@ -277,25 +309,20 @@ template <typename Op> struct CallLibm : OpRewritePattern<Op> {
     return success();
   }
 
-  StringRef single, wide; // empty: not for this type
+  StringRef name;
 };
 
 } // namespace
 
 void populateMathExpansion(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<ExpandErf, ExpandExp, ExpandExpm1, ExpandTanh, ScaleLog, ExpandSine<math::SinOp>, ExpandSine<math::CosOp>>(
-      context, PatternBenefit(4));
+  patterns.add<DivideByOne, ExpandErf, ExpandExp, ExpandExpm1, ExpandTanh, ScaleLog, ExpandSine<math::SinOp>,
+               ExpandSine<math::CosOp>>(context, PatternBenefit(4));
   populateMathPolynomialApproximationPatterns(patterns);
-  patterns.add<CallLibm<math::ExpOp>>(context, "", "exp");
-  patterns.add<CallLibm<math::ExpM1Op>>(context, "", "expm1");
-  patterns.add<CallLibm<math::LogOp>>(context, "", "log");
-  patterns.add<CallLibm<math::Log1pOp>>(context, "", "log1p");
-  patterns.add<CallLibm<math::SinOp>>(context, "", "sin");
-  patterns.add<CallLibm<math::CosOp>>(context, "", "cos");
-  patterns.add<CallLibm<math::TanhOp>>(context, "", "tanh");
-  patterns.add<CallLibm<math::ErfOp>>(context, "", "erf");
-  patterns.add<CallLibm<math::PowFOp>>(context, "powf", "pow");
+  populateDoubleExpansion(patterns);
+  patterns.add<CallLibm<math::SinOp>>(context, "sin"); // of large arguments
+  patterns.add<CallLibm<math::CosOp>>(context, "cos");
+  patterns.add<CallLibm<math::PowFOp>>(context, "pow");
 }
 
 } // namespace ember::cpu
