@@ -19,6 +19,8 @@ static Type storageType(Type element) {
   return computeType(element);
 }
 
+static unsigned byteWidth(Type storage) { return storage.getIntOrFloatBitWidth() / 8; }
+
 static Type withElement(Type like, Type element) {
   if (auto vector = dyn_cast<VectorType>(like))
     return vector.clone(element);
@@ -38,9 +40,11 @@ Value Emitter::laneNumbers() {
   return arith::ConstantOp::create(builder, loc, builder.getI64VectorAttr(numbers));
 }
 
-Value Emitter::lanesInside(Value offset, Value bound) {
+Value Emitter::lanesInside(Value offset, Value bound, int64_t stride) {
   auto narrow = [&](Value value) { return broadcast(arith::TruncIOp::create(builder, loc, builder.getI32Type(), value)); };
-  SmallVector<int32_t> numbers = llvm::to_vector(llvm::seq<int32_t>(0, lanes));
+  SmallVector<int32_t> numbers;
+  for (int32_t lane = 0; lane < static_cast<int32_t>(lanes); ++lane)
+    numbers.push_back(lane * stride);
   Value lane = arith::ConstantOp::create(builder, loc, builder.getI32VectorAttr(numbers));
   return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, add(narrow(offset), lane), narrow(bound));
 }
@@ -63,6 +67,17 @@ SmallVector<Value> Emitter::loop(Value low, Value high, int64_t step, ValueRange
   if (!initial.empty())
     scf::YieldOp::create(builder, loc, next);
   return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+void Emitter::laneLoop(Value low, Value high, bool isWhole, function_ref<void(Value, Value)> body) {
+  if (isWhole)
+    return loop(low, high, lanes, [&](Value base) { body(base, {}); });
+  Value step = constant(lanes), whole = add(low, mul(div(sub(high, low), step), step));
+  loop(low, whole, lanes, [&](Value base) { body(base, {}); });
+  branch(less(whole, high), [&] {
+    Value numbers = add(broadcast(whole), laneNumbers());
+    body(whole, arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, numbers, broadcast(high)));
+  });
 }
 
 void Emitter::branch(Value condition, function_ref<void()> body) {
@@ -143,8 +158,6 @@ Value Emitter::toStorage(Value value, Type element) {
   return value;
 }
 
-static unsigned byteWidth(Type storage) { return storage.getIntOrFloatBitWidth() / 8; }
-
 Value Emitter::load(Value buffer, Type element, Value index, Value mask) {
   if (mask)
     index = arith::SelectOp::create(builder, loc, mask, index, constant(0));
@@ -188,6 +201,31 @@ Value Emitter::loadVector(Value buffer, Type element, Value index, Value mask, V
   return otherwise && !passesThrough ? arith::SelectOp::create(builder, loc, mask, value, otherwise) : value;
 }
 
+Value Emitter::loadStrided(Value buffer, Type element, Value index, int64_t stride, Value mask) {
+  Type storage = storageType(element), type = vectorOf(storage);
+  int64_t count = lanes, needed = stride * (count - 1) + 1; // elements from the first to the last one
+  Value none = mask ? zero(mask.getType()) : Value(), picked;
+  for (int64_t part = 0; part < stride; ++part) {
+    // Without a mask the last vector ends at the last element, so that nothing beyond is read.
+    int64_t start = !mask && part == stride - 1 ? needed - count : part * count;
+    Value pointer = elementPointer(buffer, element, add(index, constant(start))), loaded;
+    SmallVector<int64_t> active, pick;
+    for (int64_t lane = 0; lane < count; ++lane) {
+      int64_t position = start + lane, own = position % stride == 0 ? position / stride : count;
+      active.push_back(std::min(own, count)); // `count` and beyond: of `none`
+      int64_t wanted = lane * stride;
+      bool isHere = wanted >= part * count && wanted < (part + 1) * count;
+      pick.push_back(isHere ? count + wanted - start : lane);
+    }
+    if (mask)
+      loaded = maskedLoad(pointer, vector::ShuffleOp::create(builder, loc, mask, none, active), zero(type), storage);
+    else
+      loaded = LLVM::LoadOp::create(builder, loc, type, pointer, byteWidth(storage));
+    picked = vector::ShuffleOp::create(builder, loc, picked ? picked : loaded, loaded, pick);
+  }
+  return fromStorage(picked, element);
+}
+
 Value Emitter::gather(Value buffer, Type element, Value indices, Value mask) {
   Type storage = storageType(element), type = vectorOf(storage);
   Value zero = arith::ConstantOp::create(builder, loc, cast<TypedAttr>(builder.getZeroAttr(type)));
@@ -213,6 +251,27 @@ void Emitter::storeVector(Value value, Value buffer, Type element, Value index, 
     LLVM::MaskedStoreOp::create(builder, loc, stored, pointer, mask, builder.getI32IntegerAttr(alignment));
   else
     LLVM::StoreOp::create(builder, loc, stored, pointer, alignment);
+}
+
+void Emitter::storeInterleaved(ArrayRef<Value> values, Value buffer, Type element, Value index, Value limit) {
+  int64_t count = values.size(), width = lanes;
+  for (int64_t part = 0; part < count; ++part) {
+    Value mixed = broadcast(values[0]);
+    for (int64_t own = 0; own < count; ++own) {
+      SmallVector<int64_t> pick;
+      for (int64_t lane = 0; lane < width; ++lane) {
+        int64_t position = part * width + lane;
+        pick.push_back(position % count == own ? width + position / count : lane);
+      }
+      mixed = vector::ShuffleOp::create(builder, loc, mixed, broadcast(values[own]), pick);
+    }
+    Value offset = constant(part * width);
+    storeVector(mixed, buffer, element, add(index, offset), limit ? firstLanes(sub(limit, offset)) : Value());
+  }
+}
+
+void Emitter::prefetch(Value buffer, Type element, Value index, bool toWrite) {
+  LLVM::Prefetch::create(builder, loc, elementPointer(buffer, element, index), /*rw=*/toWrite, /*hint=*/3, /*cache=*/1);
 }
 
 void Emitter::scatter(Value value, Value buffer, Type element, Value indices, Value mask) {

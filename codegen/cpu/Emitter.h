@@ -13,6 +13,9 @@ namespace ember::cpu {
 /// The compute type of an element: f32 for bf16 and f16, signless integers, the dtype else.
 mlir::Type computeType(mlir::Type element);
 
+/// Elements so far apart are still read as whole vectors; beyond, each by itself.
+constexpr int64_t kMostStride = 4;
+
 /// A generator's output: one function being written, its buffers and what its index variables are bound to.
 class Emitter {
 public:
@@ -45,8 +48,8 @@ public:
   mlir::Value broadcast(mlir::Value scalar);
   /// 0, 1, …, lanes - 1 as i64.
   mlir::Value laneNumbers();
-  /// The lanes whose number plus `offset` is in [0, bound); both i64, the bound below 2^31.
-  mlir::Value lanesInside(mlir::Value offset, mlir::Value bound);
+  /// The lanes whose number times `stride` plus `offset` is in [0, bound); all i64, the bound below 2^31.
+  mlir::Value lanesInside(mlir::Value offset, mlir::Value bound, int64_t stride = 1);
   /// The first `count` lanes (all where there are fewer).
   mlir::Value firstLanes(mlir::Value count);
 
@@ -55,6 +58,9 @@ public:
   /// The same with values carried from turn to turn.
   llvm::SmallVector<mlir::Value> loop(mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange initial,
                                       llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  /// body(base, active) for vectors of [low, high): once for whole ones, and once, masked, for what is left. `isWhole`: nothing
+  /// is.
+  void laneLoop(mlir::Value low, mlir::Value high, bool isWhole, llvm::function_ref<void(mlir::Value, mlir::Value)> body);
   void branch(mlir::Value condition, llvm::function_ref<void()> body);
 
   mlir::Value elementPointer(mlir::Value buffer, mlir::Type element, mlir::Value index);
@@ -63,10 +69,17 @@ public:
   /// `otherwise`: what lanes that the mask leaves out get (null: 0).
   mlir::Value loadVector(mlir::Value buffer, mlir::Type element, mlir::Value index, mlir::Value mask = {},
                          mlir::Value otherwise = {});
+  /// Every `stride`th element from `index` on, 2 <= stride <= kMostStride: whole vectors, of which lanes are picked.
+  mlir::Value loadStrided(mlir::Value buffer, mlir::Type element, mlir::Value index, int64_t stride, mlir::Value mask = {});
   mlir::Value gather(mlir::Value buffer, mlir::Type element, mlir::Value indices, mlir::Value mask = {});
   /// Writes a compute value as storage; the walker has rounded it to the dtype already.
   void store(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value index);
   void storeVector(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value index, mlir::Value mask = {});
+  /// Writes lane l of value p to element index + l * count + p; from the `limit`th element on none (null: all).
+  void storeInterleaved(llvm::ArrayRef<mlir::Value> values, mlir::Value buffer, mlir::Type element, mlir::Value index,
+                        mlir::Value limit = {});
+  /// Asks for the cache line of an element, which need not exist.
+  void prefetch(mlir::Value buffer, mlir::Type element, mlir::Value index, bool toWrite = false);
   void scatter(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value indices, mlir::Value mask = {});
 
   /// A compute value rounded to what the dtype can hold (bf16, f16), still in the compute type.

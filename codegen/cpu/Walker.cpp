@@ -137,13 +137,15 @@ Value Walker::condition(ArrayRef<Cond> conds) {
   for (const Cond &cond : conds) {
     bool asVector = onLanes(cond.value) || onLanes(cond.bound);
     if (asVector && !onLanes(cond.bound)) {
-      // base + lane against a bound that 31 bits hold: half the width, a quarter of the instructions.
-      Expr rest = cond.value - Expr::variable(*laneVariable);
+      // base + stride * lane against a bound that 31 bits hold: half the width, a quarter of the instructions.
+      std::optional<Expr> stride = e.space.coefficient(cond.value, *laneVariable);
       IndexRange range = e.space.range(cond.value), bound = e.space.range(cond.bound);
-      bool isShort =
-          range.low && range.high && *range.low > -(1 << 30) && *range.high < (1 << 30) && bound.high && *bound.high < (1 << 30);
-      if (!onLanes(rest) && isShort) {
-        all = both(all, e.lanesInside(e.add(index(rest, false), laneBase), index(cond.bound, false)));
+      constexpr int64_t most = 1 << 30;
+      bool isShort = range.low && range.high && *range.low > -most && *range.high < most && bound.high && *bound.high < most;
+      if (stride && stride->isConstant() && std::abs(stride->constant()) < most / 64 && isShort) {
+        Expr rest = cond.value - *stride * Expr::variable(*laneVariable);
+        Value first = e.add(index(rest, false), e.mul(laneBase, e.constant(stride->constant())));
+        all = both(all, e.lanesInside(first, index(cond.bound, false), stride->constant()));
         continue;
       }
     }
@@ -156,10 +158,15 @@ Value Walker::condition(ArrayRef<Cond> conds) {
 }
 
 Value Walker::read(Value input, const Expr &address) {
-  auto type = cast<RankedTensorType>(input.getType());
+  for (const Copy &copy : copies)
+    if (copy.value == input && copy.source == address)
+      return readAt(copy.buffer, cast<RankedTensorType>(input.getType()).getElementType(), copy.place);
   Value pointer = buffers.lookup(input);
   assert(pointer && "every input has its buffer");
-  Type element = type.getElementType();
+  return readAt(pointer, cast<RankedTensorType>(input.getType()).getElementType(), address);
+}
+
+Value Walker::readAt(Value pointer, Type element, const Expr &address) {
   if (!onLanes(address)) {
     Value mask = guard;
     if (mask && isa<VectorType>(mask.getType())) // read if any lane needs it
@@ -169,13 +176,42 @@ Value Walker::read(Value input, const Expr &address) {
   Value mask = both(guard, active);
   if (mask)
     mask = e.broadcast(mask);
-  Expr lane = Expr::variable(*laneVariable), rest = address - lane;
-  if (!onLanes(rest)) {
-    Value saved = laneBase;
-    Value start = e.add(scalarIndex(rest), saved);
+  std::optional<Expr> stride = e.space.coefficient(address, *laneVariable);
+  if (stride && stride->isConstant() && stride->constant() >= 1 && stride->constant() <= kMostStride) {
+    int64_t step = stride->constant();
+    Expr rest = address - *stride * Expr::variable(*laneVariable);
+    Value start = e.add(scalarIndex(rest), step == 1 ? laneBase : e.mul(laneBase, e.constant(step)));
+    if (step > 1)
+      return e.loadStrided(pointer, element, start, step, mask);
+    if (std::optional<Expr> ahead = aheadLoop ? e.space.coefficient(address, *aheadLoop) : std::nullopt;
+        ahead && *ahead != Expr(0) && !mask)
+      e.prefetch(pointer, element, e.add(start, scalarIndex(*ahead * Expr(aheadTurns))));
     return e.loadVector(pointer, element, start, mask);
   }
   return e.gather(pointer, element, vectorIndex(address), mask);
+}
+
+// Null where the value is not kept, or is asked for at another row.
+Value Walker::readKept(Value value, ArrayRef<Expr> point) {
+  for (const Kept &own : kept) {
+    if (own.value != value)
+      continue;
+    SmallVector<Expr> indices;
+    SmallVector<SizeExpr> sizes;
+    bool isSameRow = true;
+    auto type = cast<RankedTensorType>(value.getType());
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      if (!llvm::is_contained(own.reduced, dim)) {
+        isSameRow &= own.point[dim] == point[dim];
+        continue;
+      }
+      indices.push_back(point[dim]);
+      sizes.push_back(dimSize(type, dim));
+    }
+    if (isSameRow)
+      return readAt(own.buffer, computeType(type.getElementType()), flatIndex(e.space, indices, sizes));
+  }
+  return {};
 }
 
 Value Walker::filled(Type compute, Scalar number) {
@@ -238,8 +274,10 @@ Value Walker::at(Value value, ArrayRef<Expr> point) {
     if (known.value == value && known.guard == guard && known.point == point)
       return known.emitted;
   ++depth;
-  Value result;
-  if (!group.contains(op)) {
+  Value result = readKept(value, point);
+  if (result) {
+    // from the row's buffer
+  } else if (!group.contains(op)) {
     result = read(value, addressOf(e.space, cast<RankedTensorType>(value.getType()), point));
   } else if (auto view = dyn_cast<ViewOp>(op)) {
     result = viewAt(view, point);
@@ -267,13 +305,10 @@ Value Walker::at(Value value, ArrayRef<Expr> point) {
 }
 
 SmallVector<Value> Walker::atAll(ValueRange values, ArrayRef<Expr> point) {
-  if (depth == 0)
-    memo.clear();
-  ++depth; // one memo for all
+  Memo shared(*this);
   SmallVector<Value> results;
   for (Value value : values)
     results.push_back(at(value, point));
-  --depth;
   return results;
 }
 
@@ -314,6 +349,12 @@ void Walker::store(Value value, Value pointer, RankedTensorType type, ArrayRef<E
     e.storeVector(value, pointer, type.getElementType(), e.add(scalarIndex(rest), laneBase), active);
   else
     e.scatter(value, pointer, type.getElementType(), vectorIndex(address), active);
+}
+
+void Walker::askFor(Value pointer, RankedTensorType type, ArrayRef<Expr> point) {
+  Expr address = addressOf(e.space, type, point), rest = address - Expr::variable(*laneVariable);
+  if (!onLanes(rest))
+    e.prefetch(pointer, type.getElementType(), e.add(scalarIndex(rest), laneBase), /*toWrite=*/true);
 }
 
 } // namespace ember::cpu

@@ -24,6 +24,54 @@ public:
   /// Declares the value of a reduction or contraction at a point.
   void preset(mlir::Value value, llvm::ArrayRef<ir::Expr> point, mlir::Value emitted);
   void clearPresets() { presets.clear(); }
+  /// What was declared for another vector of the same rows is put in place of what is there now.
+  struct Known {
+    mlir::Value value;
+    llvm::SmallVector<ir::Expr> point;
+    mlir::Value guard, emitted;
+  };
+  void swapPresets(std::vector<Known> &others) { std::swap(presets, others); }
+
+  /// While one lives, what was emitted is remembered from call to call. All of it must be straight-line code.
+  class Memo {
+  public:
+    explicit Memo(Walker &walker) : walker(walker) {
+      if (walker.depth++ == 0)
+        walker.memo.clear();
+    }
+    ~Memo() { --walker.depth; }
+    Memo(const Memo &) = delete;
+    Memo &operator=(const Memo &) = delete;
+
+  private:
+    Walker &walker;
+  };
+
+  /// Elements of an input that lie somewhere else too, in an order of their own.
+  struct Copy {
+    mlir::Value value;
+    ir::Expr source; // the input's address, as the kernel reads it
+    mlir::Value buffer;
+    ir::Expr place; // the element of the buffer, in the same loops
+  };
+  void addCopy(Copy copy) { copies.push_back(std::move(copy)); }
+  void clearCopies() { copies.clear(); }
+
+  /// The value of a group's op over the loops of a row, kept in memory from the pass that makes it for those that read it again.
+  struct Kept {
+    mlir::Value value;
+    llvm::SmallVector<ir::Expr> point;  // of the row: indices at the reduced dimensions are not looked at
+    llvm::SmallVector<int64_t> reduced; // dimensions that the buffer has, row-major
+    mlir::Value buffer;
+  };
+  void addKept(Kept own) { kept.push_back(std::move(own)); }
+  void clearKept() { kept.clear(); }
+
+  /// Vectors that are read also ask for the line that lies one turn of `loop` further on (null expression: none).
+  void prefetchAhead(std::optional<ir::VariableId> loop, int64_t turns = 1) {
+    aheadLoop = loop;
+    aheadTurns = turns;
+  }
 
   /// The value at a point, in the compute type of its dtype, rounded to it: a vector where it depends on the lane variable,
   /// else a scalar.
@@ -36,6 +84,9 @@ public:
   mlir::Value insideAt(mlir::Value value, const ir::Access &access, mlir::Value *inside = nullptr);
   void store(mlir::Value value, mlir::Value buffer, mlir::RankedTensorType type, llvm::ArrayRef<ir::Expr> point);
 
+  /// Fetches the line that the vector at a point begins in, to write it.
+  void askFor(mlir::Value buffer, mlir::RankedTensorType type, llvm::ArrayRef<ir::Expr> point);
+
   mlir::Value scalarIndex(const ir::Expr &expr);
   mlir::Value vectorIndex(const ir::Expr &expr);
   bool onLanes(const ir::Expr &expr) const { return laneVariable && e.space.dependsOn(expr, *laneVariable); }
@@ -46,6 +97,8 @@ private:
   mlir::Value element(ir::VariableId id);
   mlir::Value condition(llvm::ArrayRef<ir::Cond> conds);
   mlir::Value read(mlir::Value input, const ir::Expr &address);
+  mlir::Value readAt(mlir::Value pointer, mlir::Type element, const ir::Expr &address);
+  mlir::Value readKept(mlir::Value value, llvm::ArrayRef<ir::Expr> point);
   mlir::Value viewAt(ir::ViewOp view, llvm::ArrayRef<ir::Expr> point);
   mlir::Value constantOf(mlir::Operation *op, llvm::ArrayRef<ir::Expr> point);
   mlir::Value both(mlir::Value a, mlir::Value b);
@@ -59,13 +112,12 @@ private:
   std::optional<ir::VariableId> laneVariable;
   mlir::Value laneBase, active;
   mlir::Value guard; // what must hold for the value being walked to be read: null when it always does
-  struct Known {
-    mlir::Value value;
-    llvm::SmallVector<ir::Expr> point;
-    mlir::Value guard, emitted;
-  };
   std::vector<Known> presets;
-  std::vector<Known> memo; // within one call of `at` from outside
+  std::vector<Known> memo; // within one call of `at` from outside, or a Memo
+  std::vector<Copy> copies;
+  std::vector<Kept> kept;
+  std::optional<ir::VariableId> aheadLoop;
+  int64_t aheadTurns = 1;
   unsigned depth = 0;
 };
 
