@@ -2,6 +2,7 @@
 // special values, with both vector widths and in the scalar rest of a vector, which must give the same bits.
 #include "codegen/Compiler.h"
 #include "mlir/Parser/Parser.h"
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <gtest/gtest.h>
@@ -159,6 +160,35 @@ template <typename Real, typename Bits> void checkPow(const std::string &dtype, 
           << "pow(" << bases[i] << ", " << exponents[i] << ")";
     }
   }
+}
+
+// Many by one is multiplied and corrected where that gives the quotient: the bits must be those of division.
+TEST(DivisionByOne, GivesTheBitsOfDivision) {
+  std::vector<float> values = arguments<float, uint32_t>();
+  std::mt19937 random(13);
+  std::uniform_real_distribution<float> plain(-2, 2);
+  for (float divisor : {3.0f, -0.1f, 1.9999999f, 1.0000001f, 1e-19f, 1e20f, 1e-40f, 0.0f, std::numeric_limits<float>::infinity()})
+    for (bool isPlain : {true, false}) {
+      std::vector<float> numbers = values;
+      if (isPlain)
+        std::generate(numbers.begin(), numbers.end(), [&] { return plain(random); });
+      MLIRContext context(MLIRContext::Threading::DISABLED);
+      ember::loadDialects(context);
+      std::string type = "tensor<" + std::to_string(numbers.size()) + "xf32>";
+      auto module = parseSourceString<ModuleOp>("func.func @main(%x: " + type + ", %y: tensor<f32>) -> " + type +
+                                                    " { %b = ember.broadcast %y : tensor<f32> -> " + type +
+                                                    " %0 = ember.div %x, %b : " + type + " return %0 : " + type + " }",
+                                                &context);
+      ASSERT_TRUE(module);
+      std::vector<float> found(numbers.size());
+      ember::compileProgram(*module, {.target = "x86-64-v4"})->run({numbers.data(), &divisor}, {found.data()}, {});
+      for (size_t i = 0; i < numbers.size(); ++i) {
+        float quotient = numbers[i] / divisor;
+        if (!std::isnan(quotient) || !std::isnan(found[i])) {
+          ASSERT_EQ(std::bit_cast<uint32_t>(found[i]), std::bit_cast<uint32_t>(quotient)) << numbers[i] << " / " << divisor;
+        }
+      }
+    }
 }
 
 TEST(Pow, SingleWithinDeclaredUlps) { checkPow<float, uint32_t>("f32", 1); }
