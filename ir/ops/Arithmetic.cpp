@@ -147,13 +147,35 @@ static double floorDivide(double x, double y) {
   return quotient == 0 ? std::copysign(0.0, x / y) : std::round(quotient);
 }
 
-// The compiled quotient of floats is rounded before its floor.
+// Whether C's remainder has to be moved to the divisor's sign.
+static Value signsDiffer(ScalarEmitter emitter, Value rest, Value y) {
+  Value zero = emitter.constant(rest, 0);
+  Value hasRest = arith::CmpFOp::create(emitter.builder, emitter.loc, arith::CmpFPredicate::UNE, rest, zero);
+  return emitter.make<arith::AndIOp>(hasRest, emitter.make<arith::XOrIOp>(emitter.less(rest, zero), emitter.less(y, zero)));
+}
+
+// x / y may be rounded up to a whole number that the quotient is below: what divides without rest is divided.
+static Value floorDivideFloats(ScalarEmitter emitter, Value x, Value y) {
+  Value zero = emitter.constant(x, 0), half = emitter.constant(x, 0.5), one = emitter.constant(x, 1);
+  Value ratio = emitter.make<arith::DivFOp>(x, y), rest = emitter.make<arith::RemFOp>(x, y);
+  Value quotient = emitter.make<arith::DivFOp>(emitter.make<arith::SubFOp>(x, rest), y);
+  quotient = emitter.select(signsDiffer(emitter, rest, y), emitter.make<arith::SubFOp>(quotient, one), quotient);
+  Value floor = emitter.make<math::FloorOp>(quotient);
+  Value isAbove = emitter.less(half, emitter.make<arith::SubFOp>(quotient, floor));
+  Value whole = emitter.select(isAbove, emitter.make<arith::AddFOp>(floor, one), floor);
+  Value signedZero = emitter.make<math::CopySignOp>(zero, ratio);
+  whole = emitter.select(emitter.equal(quotient, zero), signedZero, whole);
+  return emitter.select(emitter.equal(y, zero), ratio, whole);
+}
+
+// The whole part of a quotient of many digits is rounded twice.
+double FloorDivideOp::allowedUlps() { return foldsExactly() ? 0 : 1; }
 bool FloorDivideOp::foldsExactly() { return !isa<FloatType>(getElementTypeOrSelf(getType())); }
 Value FloorDivideOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args) {
   ScalarEmitter emitter{builder, loc};
   if (!ScalarEmitter::isFloat(args[0]))
     return safeDivision(emitter, args[0], args[1], isUnsigned(*this)).first;
-  return emitter.make<math::FloorOp>(emitter.make<arith::DivFOp>(args[0], args[1]));
+  return floorDivideFloats(emitter, args[0], args[1]);
 }
 Scalar FloorDivideOp::evaluateScalar(ArrayRef<Scalar> args) {
   if (args[0].isReal())
@@ -187,12 +209,8 @@ Value RemainderOp::emitScalar(OpBuilder &builder, Location loc, ValueRange args)
   ScalarEmitter emitter{builder, loc};
   if (!ScalarEmitter::isFloat(args[0]))
     return safeDivision(emitter, args[0], args[1], isUnsigned(*this)).second;
-  Value zero = emitter.constant(args[0], 0);
   Value rest = emitter.make<arith::RemFOp>(args[0], args[1]);
-  Value hasRest = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE, rest, zero);
-  Value differs = emitter.make<arith::XOrIOp>(emitter.less(rest, zero), emitter.less(args[1], zero));
-  Value moved = emitter.make<arith::AddFOp>(rest, args[1]);
-  return emitter.select(emitter.make<arith::AndIOp>(hasRest, differs), moved, rest);
+  return emitter.select(signsDiffer(emitter, rest, args[1]), emitter.make<arith::AddFOp>(rest, args[1]), rest);
 }
 Scalar RemainderOp::evaluateScalar(ArrayRef<Scalar> args) {
   if (args[0].isReal()) {
@@ -200,10 +218,12 @@ Scalar RemainderOp::evaluateScalar(ArrayRef<Scalar> args) {
     return Scalar::real(rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest);
   }
   int64_t x = args[0].integer(), y = args[1].integer();
-  if (y == 0 || y == -1)
+  if (y == 0)
     return Scalar::integer(0);
   if (isUnsigned(*this))
     return Scalar::integer(bits(args[0]) % bits(args[1]));
+  if (y == -1)
+    return Scalar::integer(0);
   int64_t rest = x % y;
   return Scalar::integer(rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest);
 }

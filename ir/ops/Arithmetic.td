@@ -50,10 +50,12 @@ def Ember_DivOp : Ember_BinaryOp<"div", Ember_FloatTensor> {
   let hasFolder = 1;
 }
 
-def Ember_FloorDivideOp : Ember_BinaryOp<"floor_divide", Ember_NumberTensor, [], ["foldsExactly"]> {
+def Ember_FloorDivideOp : Ember_BinaryOp<"floor_divide", Ember_NumberTensor, [DeclareOpInterfaceMethods<Ember_ToleranceOp>],
+                                         ["foldsExactly"]> {
   let summary = "quotient rounded toward -infinity";
   let description = [{
-    floor_divide(x, y) = floor(x / y).
+    floor_divide(x, y) = floor(x / y) of the unrounded quotient: 1 / 0.1 gives 9 in f32 and f64, whose 0.1 is above a tenth.
+    An infinite x gives NaN, as in PyTorch.
     Shapes: operands and result have one type. Errors: integer division by 0 gives 0 here: frontends refuse it where they see the data.
     Example: `%z = ember.floor_divide %x, %y : tensor<4x8xf32>`
   }];
