@@ -71,6 +71,8 @@ KernelCode Scatter::emit(const Group &group, ModuleOp module, StringRef symbol, 
   Type element = baseType.getElementType();
   auto combined = [&](Value old, Value value) {
     value = isAlong ? e.broadcast(value) : value;
+    if (element.isInteger(1))
+      return Value(arith::OrIOp::create(e.builder, e.loc, old, value));
     if (!isa<FloatType>(getElementTypeOrSelf(old.getType())))
       return Value(arith::AddIOp::create(e.builder, e.loc, old, value));
     return e.roundTo(arith::AddFOp::create(e.builder, e.loc, old, value), element);

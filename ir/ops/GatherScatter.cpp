@@ -88,7 +88,8 @@ LogicalResult evaluateScattering(Operation *op, ArrayRef<const ReferenceTensor *
     else if (result.isReal())
       result.reals[*target] += operands[2]->reals[flat];
     else
-      result.integers[*target] += operands[2]->integers[flat];
+      result.integers[*target] = static_cast<int64_t>(static_cast<uint64_t>(result.integers[*target]) +
+                                                      static_cast<uint64_t>(operands[2]->integers[flat]));
   }
   return success();
 }

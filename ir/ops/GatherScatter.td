@@ -36,7 +36,7 @@ class Ember_ScatteringOp<string mnemonic, list<Trait> traits = []> : Ember_Op<mn
   let hasVerifier = 1;
 }
 
-// Each addition is rounded: an element that gets several updates is a chain of them.
+// Each addition is rounded: an element that gets several updates is a chain of them. Of bools it is "or".
 class Ember_AddingOp<string mnemonic> : Ember_ScatteringOp<mnemonic, [DeclareOpInterfaceMethods<Ember_ToleranceOp, ["relativeToMagnitude"]>]>;
 
 def Ember_ScatterAddOp : Ember_AddingOp<"scatter_add"> {
@@ -60,7 +60,8 @@ def Ember_IndexAddOp : Ember_AddingOp<"index_add"> {
 def Ember_UpdateScatterOp : Ember_ScatteringOp<"update_scatter"> {
   let summary = "a tensor with elements replaced by index along one axis; the last update wins";
   let description = [{
-    result = base; result[a…, indices[a…, i, b…], b…] = updates[a…, i, b…].
+    result = base; result[a…, indices[a…, i, b…], b…] = updates[a…, i, b…]. Each update has the gradient of the element it went
+    to, as in PyTorch: where several went to one, those that lost have it too.
     Shapes: as gather. Errors: as gather.
     Example: `%y = ember.update_scatter %x, %i, %u axis 1 : tensor<4x8xf32>, tensor<4x2xi64>, tensor<4x2xf32>`
   }];

@@ -155,8 +155,10 @@ LogicalResult BatchNormOp::evaluate(ArrayRef<const ReferenceTensor *> operands, 
     double mean = operands[3]->reals[c], var = operands[4]->reals[c], nextMean = mean, nextVar = var;
     if (training) {
       mean = var = 0;
-      forEach(c, [&](int64_t at) { mean += input.reals[at] / n; });
-      forEach(c, [&](int64_t at) { var += (input.reals[at] - mean) * (input.reals[at] - mean) / n; });
+      forEach(c, [&](int64_t at) { mean += input.reals[at]; });
+      mean /= n; // NaN of no elements
+      forEach(c, [&](int64_t at) { var += (input.reals[at] - mean) * (input.reals[at] - mean); });
+      var /= n;
       nextMean = rounded(1 - momentum) * nextMean + rounded(momentum) * mean;
       nextVar = rounded(1 - momentum) * nextVar + rounded(momentum * (n / (n - 1))) * var;
     }
