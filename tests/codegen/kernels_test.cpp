@@ -193,51 +193,6 @@ class Kernels : public testing::TestWithParam<Case> {};
 
 TEST_P(Kernels, MatchReferenceAndEachOther) { checkProgram(GetParam().text, GetParam().ulps); }
 
-// Every dtype through storage, arithmetic, comparison, reductions and casts to every other.
-class Dtypes : public testing::TestWithParam<const char *> {};
-
-constexpr const char *kDtypes[] = {"f64", "f32", "bf16", "f16", "i64", "i32", "i16", "i8", "ui8", "i1"};
-
-std::string replaced(std::string text, const std::string &from, const std::string &to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
-}
-
-TEST_P(Dtypes, ArithmeticAndReductions) {
-  if (std::string(GetParam()) == "i1")
-    return checkProgram(R"(func.func @main(%x: tensor<5x37xi1>, %y: tensor<5x37xi1>) -> tensor<5x37xi1> {
-      %0 = ember.and %x, %y : tensor<5x37xi1> %1 = ember.not %0 : tensor<5x37xi1> %2 = ember.xor %1, %y : tensor<5x37xi1>
-      return %2 : tensor<5x37xi1> })",
-                        0);
-  checkProgram(replaced(R"(func.func @main(%x: tensor<5x37xT>, %y: tensor<5x37xT>)
-      -> (tensor<5x37xT>, tensor<5x37xi1>, tensor<5xT>, tensor<37xT>, tensor<5xT>, tensor<5xi64>, tensor<5x37xT>) {
-    %0 = ember.mul %x, %y : tensor<5x37xT>
-    %1 = ember.sub %0, %x : tensor<5x37xT>
-    %2 = ember.maximum %1, %y : tensor<5x37xT>
-    %3 = ember.compare "le" %2, %x : tensor<5x37xT>
-    %4 = ember.sum %x [1] : tensor<5x37xT> -> tensor<5xT>
-    %5 = ember.sum %x [0] : tensor<5x37xT> -> tensor<37xT>
-    %6 = ember.max %x [1] : tensor<5x37xT> -> tensor<5xT>
-    %7 = ember.argmax %x [1] : tensor<5x37xT> -> tensor<5xi64>
-    %8 = ember.abs %x : tensor<5x37xT>
-    return %2, %3, %4, %5, %6, %7, %8
-      : tensor<5x37xT>, tensor<5x37xi1>, tensor<5xT>, tensor<37xT>, tensor<5xT>, tensor<5xi64>, tensor<5x37xT> })",
-                        "xT>", std::string("x") + GetParam() + ">"),
-               40);
-}
-
-TEST_P(Dtypes, CastsToEveryOther) {
-  for (const char *target : kDtypes) {
-    SCOPED_TRACE(target);
-    std::string text = R"(func.func @main(%x: tensor<70xS>) -> tensor<70xT> {
-      %0 = ember.cast %x : tensor<70xS> -> tensor<70xT>
-      return %0 : tensor<70xT> })";
-    checkProgram(replaced(replaced(text, "xS>", std::string("x") + GetParam() + ">"), "xT>", std::string("x") + target + ">"), 0);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(All, Dtypes, testing::ValuesIn(kDtypes), [](const auto &info) { return std::string(info.param); });
 INSTANTIATE_TEST_SUITE_P(All, Kernels, testing::ValuesIn(kCases), [](const auto &info) { return info.param.name; });
 
 } // namespace
