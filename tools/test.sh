@@ -56,11 +56,13 @@ if [ "$long" -eq 1 ]; then
   # memory that their inlined allocators poison here is not unpoisoned there.
   asan_options=detect_leaks=0:allow_user_poisoning=0
   ASAN_OPTIONS=$asan_options EMBER_TEST_COUNT=200 run_preset asan build-asan
-  rm -rf build-asan/fuzz && mkdir -p build-asan/fuzz/package build-asan/fuzz/checkpoint
+  rm -rf build-asan/fuzz && mkdir -p build-asan/fuzz/{package,checkpoint,npy,text}
   ASAN_OPTIONS=$asan_options EMBER_FUZZ_SEEDS=build-asan/fuzz/package build-asan/bin/ember_ir_tests \
     --gtest_filter='*DamagedGraphs*' --gtest_brief=1
   printf '\070\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}  01234567' >build-asan/fuzz/checkpoint/seed
-  for reader in package checkpoint; do # files that it finds wanting are kept in build-asan/fuzz
+  printf "\\223NUMPY\\1\\0\\73\\0{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }\\n01234567" >build-asan/fuzz/npy/seed
+  cp tests/ir/*.mlir tests/passes/*.mlir build-asan/fuzz/text
+  for reader in package checkpoint npy text; do # files that it finds wanting are kept in build-asan/fuzz
     ASAN_OPTIONS=$asan_options build-asan/bin/${reader}_fuzzer build-asan/fuzz/$reader -max_total_time=60 -timeout=2 -rss_limit_mb=1024 \
       -artifact_prefix=build-asan/fuzz/ -verbosity=0
   done
