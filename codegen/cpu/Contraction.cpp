@@ -1,9 +1,9 @@
 // The contraction generator.
 //
-// result(row, column) = sum over depth: right operands are packed panel by panel, left ones are read where they lie, one
-// broadcast a row, or packed row by row where their depth is not contiguous. The microkernel holds rows x vectors accumulators:
-// one fma chain per output in rising depth, whatever the vector width. Depth is cut into blocks that stay in cache; sums wait in
-// the scratch between them. Finished tiles pass through the scratch to the epilogue.
+// result(row, column) = sum over depth: left operands are packed in tiles of rows, as many as stay in cache while the panels of
+// columns that right ones are packed in pass by, one after the other. The microkernel holds rows x vectors accumulators: one fma
+// chain per output in rising depth, whatever the vector width. Depth is cut into blocks; sums wait in the scratch between them.
+// Finished tiles pass through the scratch to the epilogue.
 #include "codegen/cpu/Contraction.h"
 
 #include "codegen/cpu/ContractionTiling.h"
@@ -21,7 +21,8 @@ namespace ember::cpu {
 
 namespace {
 
-constexpr int64_t kFewRows = 16;         // so few rows do not pay for packing what can be read where it lies
+constexpr int64_t kFewRows = 16;  // so few rows do not pay for packing a right operand that can be read where it lies
+constexpr int64_t kRowGrain = 24; // rows a thread takes at least where their number is not known: whole tiles of any height
 constexpr int64_t kMostStaged = 1 << 21; // elements of a staged operand
 
 int64_t roundedUp(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
@@ -34,14 +35,15 @@ public:
     plan();
   }
 
-  // Units of work a batch: (block of columns, rows), kRowUnit rows each where their number is known.
+  // Units of work a batch: (block of columns, rows), a tile of rows each where their number is known.
   SizeExpr units() const {
-    return SizeExpr(tiling.columnBlocks) * (tiling.m ? SizeExpr((*tiling.m + kRowUnit - 1) / kRowUnit) : sizeOf(shape.rows));
+    int64_t unit = tiling.rowUnit();
+    return SizeExpr(tiling.columnBlocks) * (tiling.m ? SizeExpr((*tiling.m + unit - 1) / unit) : sizeOf(shape.rows));
   }
-  int64_t grain() const { return tiling.m ? 1 : kRowUnit; }
+  int64_t grain() const { return tiling.m ? 1 : kRowGrain; }
   double nanoseconds() const {
     double columns = tiling.n ? std::min<int64_t>(*tiling.n, tiling.blockColumns) : kMostColumns;
-    double height = tiling.m ? std::min<int64_t>(*tiling.m, kRowUnit) : 1;
+    double height = tiling.m ? std::min<int64_t>(*tiling.m, tiling.rows) : 1;
     return height * columns * sizeOf(shape.depth).constant().value_or(kMostDepth) / 80;
   }
   int64_t scratchElements() const { return tileAt + tileElements; }
@@ -56,7 +58,7 @@ public:
     }
     rowCount = w.scalarIndex(space.size(sizeOf(shape.rows)));
     columnCount = w.scalarIndex(space.size(sizeOf(shape.columns)));
-    int64_t unit = tiling.m ? kRowUnit : 1;
+    int64_t unit = tiling.rowUnit(), most = tiling.rowsOfBlock();
     Value perBlock = e.div(e.add(rowCount, e.constant(unit - 1)), e.constant(unit));
     Value first = e.div(begin, perBlock), last = e.div(e.add(end, e.sub(perBlock, e.constant(1))), perBlock);
     e.loop(first, last, 1, [&](Value block) {
@@ -69,8 +71,7 @@ public:
       Value columnEnd = tiling.n ? e.minimum(e.add(column, e.constant(tiling.blockColumns)), columnCount) : columnCount;
       e.loop(column, columnEnd, tiling.blockColumns, [&](Value from) {
         Value to = e.minimum(e.add(from, e.constant(tiling.blockColumns)), columnEnd);
-        e.loop(low, high, kMostRows,
-               [&](Value row) { emitBlock(row, e.minimum(e.add(row, e.constant(kMostRows)), high), from, to); });
+        e.loop(low, high, most, [&](Value row) { emitBlock(row, e.minimum(e.add(row, e.constant(most)), high), from, to); });
       });
     });
   }
@@ -93,27 +94,27 @@ private:
     };
     depth = {shape.depth, tiling.depthSplit, tiling.depthCount, variable(shape.depth, tiling.depthSplit)};
     rows = {shape.rows, 0, splitCount(shape.rows, tiling.rowsOfBlock()), variable(shape.rows, 0)};
-    int64_t mostColumns = tiling.blockColumns + tiling.widest();
-    columns = {shape.columns, 0, splitCount(shape.columns, mostColumns), variable(shape.columns, 0)};
+    columns = {shape.columns, 0, splitCount(shape.columns, tiling.blockColumns), variable(shape.columns, 0)};
     stageElements = 0;
     for (unsigned operand = 0; operand < 2 && !isEmpty; ++operand)
       planOperand(operand);
-    Packer left(e, w, shape, shape.left, sources[shape.left]), right(e, w, shape, shape.right, sources[shape.right]);
+    Packer right(e, w, shape, shape.right, sources[shape.right]);
     bool isNarrow = tiling.m && *tiling.m <= kFewRows;
-    std::optional<Expr> fromRow = left.commonStep(shape.rows), fromDepth = right.commonStep(depth.walked());
-    packsLeft = !readsPlainly(shape.left) || left.adjacentDims(depth.walked()) != depth.walked().size() || !fromRow;
+    std::optional<Expr> fromDepth = right.commonStep(depth.walked());
     packsRight = !(isNarrow && readsPlainly(shape.right) && !shape.columns.empty() &&
                    right.adjacentDims(columns.dims) == columns.dims.size() && fromDepth);
-    leftStep = fromRow.value_or(Expr(0));
     rightStep = fromDepth.value_or(Expr(0));
+    Packer left(e, w, shape, shape.left, sources[shape.left]);
+    std::optional<Expr> fromRow = left.commonStep(shape.rows);
+    packsLeft = !(tiling.readsLeftInPlace() && readsPlainly(shape.left) && fromRow && fromRow->isConstant() &&
+                  left.adjacentDims(depth.walked()) == depth.walked().size());
+    leftStep = packsLeft ? std::nullopt : std::optional(fromRow->constant());
     panelDepth = roundedUp(tiling.mostDepth(), e.lanes);
     panelAt = stageElements;
-    leftAt = panelAt + (packsRight ? panelDepth * tiling.widest() : 0);
-    leftStride = panelDepth + 16;
-    tileAt = leftAt + (packsLeft ? (tiling.rowsOfBlock() + e.lanes) * leftStride : 0);
-    keepsBlock = !tiling.isOneBlock || shape.isSwapped();
-    tileStride = keepsBlock ? mostColumns : tiling.widest();
-    tileElements = (keepsBlock ? tiling.rowsOfBlock() : kRowUnit) * tileStride + e.lanes;
+    leftAt = panelAt + (packsRight ? (panelDepth + 1) * tiling.widest() : 0);
+    tileAt = leftAt + (packsLeft ? roundedUp(tiling.rowsOfBlock() * panelDepth + e.lanes * (tiling.rows + 1), 16) : 0);
+    tileStride = tiling.keepsSums ? tiling.blockColumns + e.lanes : tiling.widest(); // no power of two
+    tileElements = (tiling.keepsSums ? tiling.rowsOfBlock() : tiling.rows) * tileStride + e.lanes;
   }
 
   bool readsPlainly(unsigned operand) const {
@@ -133,7 +134,7 @@ private:
     const BlockedSide &side = operand == shape.left ? rows : columns;
     if (isPlain) {
       Packer packer(e, w, shape, operand, sources[operand]);
-      if (packer.adjacentDims(side.walked()) > 0 || packer.adjacentDims(depth.walked()) > 0)
+      if (packer.adjacentDims(side.walked()) > 0 || packer.adjacentDims(depth.walked()) > 0 || packer.hasWindow(depthWalk()))
         return;
     }
     stages[operand] = Stage::plan(shape, operand, {&side, &depth}, space, e.lanes, kMostStaged);
@@ -163,8 +164,7 @@ private:
     blockColumn = columnBegin;
     blockColumnEnd = columnEnd;
     bindFirst(rows, rowBegin, rowEnd);
-    // The last panel may reach into the next block.
-    bindFirst(columns, columnBegin, e.minimum(columnCount, e.add(columnEnd, e.constant(tiling.widest() - 1))));
+    bindFirst(columns, columnBegin, columnEnd);
     if (isEmpty || shape.depth.empty()) {
       depthFirst = e.constant(0);
       depthLength = e.constant(isEmpty ? 0 : 1);
@@ -217,70 +217,67 @@ private:
   }
 
   Walk depthWalk() const { return {depth.walked(), depthFirst, static_cast<int64_t>(e.lanes)}; }
-  Walk rowWalk() const { return {rows.dims, {}, tiling.m ? std::gcd<int64_t>(kRowUnit, e.lanes) : 1}; }
+  Walk rowWalk() const { return {rows.dims, {}, tiling.m ? std::gcd<int64_t>(tiling.rows, e.lanes) : 1}; }
   Walk columnWalk() const { return {columns.dims, {}, static_cast<int64_t>(e.lanes)}; }
 
   void emitDepth() {
     for (unsigned operand = 0; operand < 2; ++operand)
       if (stages[operand])
         stages[operand]->emit(e, w, scratch(stageAt[operand]));
-    if (packsLeft && !isEmpty) {
-      Packer packer(e, w, shape, shape.left, sources[shape.left]);
-      packer.pack(rowWalk(), blockRow, e.sub(blockRowEnd, blockRow), depthWalk(), e.constant(0), depthLength, scratch(leftAt),
-                  e.constant(leftStride));
-    }
+    packRows();
     emitPanels();
   }
 
-  // Panels are numbered over all columns, wide ones first. A block does those that begin in it.
-  bool isMixed() const { return tiling.regions.size() > 1; }
-  Value border() { return isMixed() ? e.constant(*tiling.regions.front().end) : columnCount; }
-  Value wideWidth() { return e.constant(tiling.regions.front().vectors * e.lanes); }
-  Value narrowWidth() { return e.constant(tiling.regions.back().vectors * e.lanes); }
-  Value panelsOver(Value count, Value width) { return e.div(e.add(count, e.sub(width, e.constant(1))), width); }
-  Value panelsBefore(Value column) {
-    Value number = panelsOver(e.minimum(column, border()), wideWidth());
-    if (!isMixed())
-      return number;
-    return e.add(number, panelsOver(e.maximum(e.sub(column, border()), e.constant(0)), narrowWidth()));
-  }
-  Value isWidePanel(Value panel) { return e.less(panel, panelsOver(border(), wideWidth())); }
-  Value either(Value condition, Value a, Value b) { return arith::SelectOp::create(e.builder, e.loc, condition, a, b); }
-  Value firstColumnOf(Value panel) {
-    Value column = e.mul(panel, wideWidth());
-    if (!isMixed())
-      return column;
-    Value further = e.mul(e.sub(panel, panelsOver(border(), wideWidth())), narrowWidth());
-    return either(isWidePanel(panel), column, e.add(border(), further));
-  }
-
-  // One piece of code packs the panels of all regions.
-  void emitPanels() {
-    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
-    e.loop(panelsBefore(blockColumn), panelsBefore(blockColumnEnd), 1, [&](Value panel) {
-      Value isWide = isWidePanel(panel), column = firstColumnOf(panel);
-      Value width = isMixed() ? either(isWide, wideWidth(), narrowWidth()) : wideWidth();
-      if (packsRight && !isEmpty) {
-        Packer packer(e, w, shape, shape.right, sources[shape.right]);
-        packer.pack(depthWalk(), {}, depthLength, columnWalk(), column, e.minimum(width, e.sub(columnCount, column)),
-                    scratch(panelAt), width);
-      }
-      if (!isMixed())
-        return emitTiles(wide, column);
-      e.branch(isWide, [&] { emitTiles(wide, column); });
-      e.branch(e.less(e.sub(panelsOver(border(), wideWidth()), e.constant(1)), panel), [&] { emitTiles(narrow, column); });
+  void packRows() {
+    if (isEmpty || !packsLeft)
+      return;
+    e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) {
+      Packer packer(e, w, shape, shape.left, sources[shape.left]);
+      packer.pack(depthWalk(), depthLength, rowWalk(), row, e.minimum(e.constant(tiling.rows), e.sub(blockRowEnd, row)),
+                  tileOfLeft(row), tiling.rows);
     });
   }
 
-  void emitTiles(const Region &region, Value column) {
-    Value step = e.constant(region.rows), whole = e.mul(e.div(e.sub(blockRowEnd, blockRow), step), step);
-    e.loop(e.constant(0), whole, region.rows, [&](Value row) { emitTile(region, row, column, region.rows); });
-    Value left = e.sub(e.sub(blockRowEnd, blockRow), whole);
-    if (!tiling.m) {
-      e.loop(whole, e.add(whole, left), 1, [&](Value row) { emitTile(region, row, column, 1); });
-    } else if (int64_t rest = *tiling.m % region.rows) {
-      e.branch(e.less(e.constant(0), left), [&] { emitTile(region, whole, column, rest); });
+  Value at(int64_t begin, Value offset) { return e.elementPointer(scratch(begin), compute, offset); }
+  Value tileOfLeft(Value row) { return at(leftAt, e.mul(e.sub(row, blockRow), e.constant(panelDepth))); }
+
+  // A block's panels are numbered, wide ones first.
+  bool isMixed() const { return tiling.regions.size() > 1; }
+  Value widthOf(const Region &region) { return e.constant(region.vectors * e.lanes); }
+  Value panelsOver(Value count, Value width) { return e.div(e.add(count, e.sub(width, e.constant(1))), width); }
+  Value either(Value condition, Value a, Value b) { return arith::SelectOp::create(e.builder, e.loc, condition, a, b); }
+  // Those that hold columns: the last block may be smaller.
+  Value panelsOfBlock() {
+    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
+    Value count = e.sub(blockColumnEnd, blockColumn), border = e.constant(wide.panels * wide.vectors * e.lanes);
+    Value number = panelsOver(e.minimum(count, border), widthOf(wide));
+    if (!isMixed())
+      return number;
+    return e.add(number, panelsOver(e.maximum(e.sub(count, border), e.constant(0)), widthOf(narrow)));
+  }
+  Value firstColumnOf(Value panel, Value isWide) {
+    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
+    Value column = e.mul(panel, widthOf(wide));
+    if (isMixed()) {
+      Value border = e.constant(wide.panels * wide.vectors * e.lanes), further = e.sub(panel, e.constant(wide.panels));
+      column = either(isWide, column, e.add(border, e.mul(further, widthOf(narrow))));
     }
+    return e.add(blockColumn, column);
+  }
+
+  // One piece of code packs the panels of all regions, and one finishes their tiles.
+  void emitPanels() {
+    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
+    e.loop(e.constant(0), panelsOfBlock(), 1, [&](Value panel) {
+      Value isWide = e.less(panel, e.constant(wide.panels)), column = firstColumnOf(panel, isWide);
+      Value width = isMixed() ? either(isWide, widthOf(wide), widthOf(narrow)) : widthOf(wide);
+      width = e.minimum(width, e.sub(columnCount, column));
+      if (packsRight && !isEmpty) {
+        Packer packer(e, w, shape, shape.right, sources[shape.right]);
+        packer.pack(depthWalk(), depthLength, columnWalk(), column, width, scratch(panelAt), tiling.widest());
+      }
+      e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) { emitTile(row, column, width, isWide); });
+    });
   }
 
   // ---- tiles
@@ -294,51 +291,61 @@ private:
     return step.isConstant() ? std::optional(step.constant()) : std::nullopt;
   }
 
-  // `row` is counted within the block.
-  void emitTile(const Region &region, Value row, Value column, int64_t count) {
-    int64_t width = region.vectors * e.lanes;
-    Value none = e.constant(0);
-    // Where the tile stands in the scratch.
-    Value corner = keepsBlock ? e.add(e.mul(row, e.constant(tileStride)), e.sub(column, blockColumn)) : none;
-    Microkernel kernel{compute, count, region.vectors, tileStride, leftStride, width, !tiling.isOneBlock, false};
-    Microkernel::Arguments arguments{scratch(leftAt),
-                                     none,
-                                     scratch(panelAt),
-                                     none,
-                                     e.elementPointer(scratch(tileAt), compute, corner),
-                                     isEmpty ? none : depthLength,
-                                     goesOn(),
-                                     e.sub(columnCount, column)};
-    bindDepthStart();
-    auto inPlace = [&](unsigned operand, const Walk &walk, Value position, const Expr &step, std::optional<int64_t> &constant,
-                       Value &variable) {
-      Packer packer(e, w, shape, operand, sources[operand]);
-      packer.bind(walk, position);
-      constant = known(step);
-      variable = w.scalarIndex(step);
-      return e.elementPointer(sources[operand].pointer, compute, w.scalarIndex(sources[operand].address));
-    };
-    if (packsLeft)
-      arguments.left = e.elementPointer(arguments.left, compute, e.mul(row, e.constant(leftStride)));
-    else
-      arguments.left = inPlace(shape.left, rowWalk(), e.add(blockRow, row), leftStep, kernel.leftStep, arguments.leftStep);
-    if (!packsRight) {
-      arguments.right = inPlace(shape.right, columnWalk(), column, rightStep, kernel.rightStep, arguments.rightStep);
-      kernel.isMasked = !(tiling.n && *tiling.n % e.lanes == 0);
+  void emitTile(Value row, Value column, Value width, Value isWide) {
+    Value corner = e.constant(0); // where the tile stands in the scratch
+    if (tiling.keepsSums)
+      corner = e.add(e.mul(e.sub(row, blockRow), e.constant(tileStride)), e.sub(column, blockColumn));
+    if (isMixed()) {
+      e.branch(isWide, [&] { multiply(tiling.regions.front(), row, column, corner); });
+      e.branch(negated(isWide), [&] { multiply(tiling.regions.back(), row, column, corner); });
+    } else {
+      multiply(tiling.regions.front(), row, column, corner);
     }
-    kernel.call(e, f.module, f.symbol, arguments);
     if (shape.isSwapped())
       return;
-    auto finish = [&] { finishTile(e.add(blockRow, row), column, corner, count, width); };
+    auto finish = [&] { finishTile(row, e.minimum(e.constant(tiling.rows), e.sub(blockRowEnd, row)), column, corner, width); };
     if (tiling.isOneBlock)
       finish();
     else
       e.branch(lastBlock, finish);
   }
 
-  Value goesOn() {
+  // Where an operand's element at a position of its side and the first of depth lies.
+  Value inPlace(unsigned operand, const Walk &walk, Value position) {
+    bindDepthStart();
+    Packer packer(e, w, shape, operand, sources[operand]);
+    packer.bind(walk, position);
+    return e.elementPointer(sources[operand].pointer, compute, w.scalarIndex(sources[operand].address));
+  }
+
+  void multiply(const Region &region, Value row, Value column, Value corner) {
+    Value none = e.constant(0);
+    Microkernel kernel{compute, tiling.rows, region.vectors, tileStride, leftStep, tiling.widest(), !tiling.isOneBlock, false};
+    Microkernel::Arguments arguments{packsLeft ? tileOfLeft(row) : inPlace(shape.left, rowWalk(), row),
+                                     scratch(panelAt),
+                                     none,
+                                     at(tileAt, corner),
+                                     isEmpty ? none : depthLength,
+                                     goesOn(),
+                                     e.sub(columnCount, column)};
+    if (!packsRight) {
+      kernel.rightStep = known(rightStep);
+      arguments.rightStep = w.scalarIndex(rightStep);
+      arguments.right = inPlace(shape.right, columnWalk(), column);
+      kernel.isMasked = !(tiling.n && *tiling.n % tiling.blockColumns == 0);
+    }
+    kernel.call(e, f.module, f.symbol, arguments);
+  }
+
+  Value negated(Value flag) {
     Value isTrue = arith::ConstantOp::create(e.builder, e.loc, e.builder.getBoolAttr(true));
-    return tiling.isOneBlock ? isTrue : Value(arith::XOrIOp::create(e.builder, e.loc, firstBlock, isTrue));
+    return arith::XOrIOp::create(e.builder, e.loc, flag, isTrue);
+  }
+
+  Value goesOn() {
+    if (!tiling.isOneBlock)
+      return negated(firstBlock);
+    return arith::ConstantOp::create(e.builder, e.loc, e.builder.getBoolAttr(true));
   }
 
   // ---- the epilogue: one loop over finished sums, not a copy for each of their vectors
@@ -400,11 +407,11 @@ private:
     });
   }
 
-  void finishTile(Value row, Value column, Value corner, int64_t count, int64_t width) {
+  void finishTile(Value row, Value count, Value column, Value corner, Value width) {
     Lanes own = lanesOfResult();
     Packer packer(e, w, shape, shape.left, sources[shape.left]);
-    Value end = e.minimum(columnCount, e.add(column, e.constant(width))), tile = scratch(tileAt);
-    e.loop(e.constant(0), e.constant(count), 1, [&](Value r) {
+    Value end = e.add(column, width), tile = scratch(tileAt);
+    e.loop(e.constant(0), count, 1, [&](Value r) {
       packer.bind(rowWalk(), e.add(row, r));
       Value line = e.add(corner, e.mul(r, e.constant(tileStride)));
       forVectors(own, column, end, [&](Value start, Value position, Value active) {
@@ -419,10 +426,7 @@ private:
     Packer packer(e, w, shape, shape.right, sources[shape.right]);
     Value tile = scratch(tileAt);
     Value apart = arith::MulIOp::create(e.builder, e.loc, e.laneNumbers(), e.broadcast(e.constant(tileStride)));
-    // The columns of this block's panels: the first may begin after the block, the last reach into the next one.
-    Value low = e.minimum(firstColumnOf(panelsBefore(blockColumn)), columnCount),
-          high = e.minimum(firstColumnOf(panelsBefore(blockColumnEnd)), columnCount);
-    e.loop(low, high, 1, [&](Value column) {
+    e.loop(blockColumn, blockColumnEnd, 1, [&](Value column) {
       packer.bind(columnWalk(), column);
       forVectors(own, blockRow, blockRowEnd, [&](Value start, Value position, Value active) {
         Value first = e.add(e.mul(position, e.constant(tileStride)), e.sub(column, blockColumn));
@@ -445,10 +449,11 @@ private:
   Source sources[2];
   std::optional<Stage> stages[2];
   int64_t stageAt[2] = {0, 0}, stageElements = 0;
-  bool isEmpty = false, packsLeft = false, packsRight = false, keepsBlock = false;
-  int64_t panelDepth = 0, panelAt = 0, leftAt = 0, leftStride = 0, tileAt = 0, tileStride = 0, tileElements = 0;
+  bool isEmpty = false, packsLeft = false, packsRight = false;
+  int64_t panelDepth = 0, panelAt = 0, leftAt = 0, tileAt = 0, tileStride = 0, tileElements = 0;
   SmallVector<Expr> finishPoint;
-  Expr leftStep, rightStep; // of operands read in place
+  std::optional<int64_t> leftStep; // of operands read in place
+  Expr rightStep;
   Value rowCount, columnCount, blockRow, blockRowEnd, blockColumn, blockColumnEnd, depthFirst, depthLength, firstBlock, lastBlock;
 };
 

@@ -1,5 +1,7 @@
 #include "codegen/cpu/ContractionShape.h"
 
+#include "codegen/cpu/ContractionTiling.h"
+#include "codegen/cpu/Emitter.h"
 #include "ir/EmberDialect.h"
 
 using namespace mlir;
@@ -187,15 +189,20 @@ private:
     return shape;
   }
 
-  // Counts vector operations for one position of depth: a multiplication for each row and vector of columns, and what packing a
-  // vector costs: a transposition where the left operand becomes the right one. A swap must win clearly: what it packs is mostly
-  // a weight, far larger than the image.
+  // Counts multiplications of vectors for one position of depth, and what packing costs in them: mostly, operand 0 lies along the
+  // depth and has to be transposed, or left where it is beside few columns. A swap must win by a twentieth: its sums are gathered
+  // at the end.
   bool swapIsCheaper(const ContractionShape &shape) const {
     std::optional<int64_t> m = sizeOf(shape.rows).constant(), n = sizeOf(shape.columns).constant();
     if (!m || !n || *m == 0 || *n == 0)
       return false;
-    auto vectors = [&](int64_t count) { return (count + lanes - 1) / static_cast<int64_t>(lanes); };
-    return 2 * vectors(*m) * (*n + 6) < vectors(*n) * (*m + 2);
+    Type compute = computeType(getElementTypeOrSelf(op->getResult(0).getType()));
+    auto multiplications = [&](int64_t rows, int64_t columns) {
+      int64_t height = tileOf(rows, compute, lanes).rows;
+      return static_cast<double>((rows + height - 1) / height * height * ((columns + lanes - 1) / lanes));
+    };
+    double transposed = 0.8 * *m;
+    return multiplications(*n, *m) + transposed < 0.95 * (multiplications(*m, *n) + (*n > kFewColumns ? transposed : 0));
   }
 
   Operation *op;

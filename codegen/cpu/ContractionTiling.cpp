@@ -8,56 +8,80 @@ namespace ember::cpu {
 Tiling::Tiling(const ContractionShape &shape, Type compute, unsigned lanes) : lanes(lanes) {
   m = sizeOf(shape.rows).constant();
   n = sizeOf(shape.columns).constant();
-  chooseRegions(compute);
+  Tile tile = tileOf(m, compute, lanes);
+  rows = tile.rows;
   chooseDepth(shape.depth);
-  if (n && m) {
-    // At least sixteen units of work, where there are as many panels, so that threads get equal shares. Of nothing, one each.
-    int64_t units = std::max<int64_t>(1, (*m + kRowUnit - 1) / kRowUnit * shape.batchSize.constant().value_or(1));
-    int64_t panel = regions[0].vectors * lanes, panels = std::max<int64_t>(1, (*n + panel - 1) / panel);
-    bool isLarge = 2.0 * *m * *n * depthInner * depthCount > 2e6;
-    int64_t wanted = isLarge ? (16 + units - 1) / units : 1;
-    columnBlocks = std::min(panels, std::max(wanted, (*n + kMostColumns - 1) / kMostColumns));
-    blockColumns = (panels + columnBlocks - 1) / columnBlocks * panel;
-    columnBlocks = (*n + blockColumns - 1) / blockColumns;
-  }
+  chooseColumns(shape.batchSize.constant().value_or(1));
+  chooseRegions(tile.vectors);
+  keepsSums = !isOneBlock || shape.isSwapped();
 }
 
-// 24 accumulators of 32 registers with 512 bits, 12 of 16 with 256.
-void Tiling::chooseRegions(Type compute) {
-  int64_t accumulators = lanes == 16 ? 24 : 12, most = lanes == 16 ? 4 : 2;
-  if (compute.isF64()) { // a vector of them is two registers
-    accumulators /= 2;
-    most /= 2;
-  }
-  if (m && *m > 0 && *m < accumulators / most)
-    most = std::min<int64_t>(accumulators / *m, 2 * most);
-  auto region = [&](int64_t vectors, std::optional<int64_t> end) {
-    int64_t rows = std::min<int64_t>(accumulators / vectors, 12);
-    while (kRowUnit % rows != 0)
-      --rows;
-    if (m && *m > 0)
-      rows = std::min(rows, *m);
-    regions.push_back({vectors, rows, end});
-  };
-  if (!n) {
-    region(most, std::nullopt);
+// At least sixteen units of work where there is much of it, a multiple of four, and blocks of equal width, so that threads get
+// equal shares.
+void Tiling::chooseColumns(int64_t batch) {
+  int64_t most = kMostColumns / lanes;
+  blockColumns = most * lanes;
+  if (!n)
     return;
+  int64_t vectors = std::max<int64_t>(1, (*n + lanes - 1) / lanes), least = (vectors + most - 1) / most, blockVectors = 0;
+  int64_t tiles = m ? std::max<int64_t>(1, (*m + rows - 1) / rows * batch) : 4;
+  if (2.0 * tiles * rows * *n * mostDepth() > 2e6)
+    least = std::min(vectors, std::max(least, (16 + tiles - 1) / tiles));
+  int64_t lowest = 0;
+  for (int64_t blocks = least; blocks < least + 4 && blocks <= vectors; ++blocks) {
+    int64_t own = (vectors + blocks - 1) / blocks, units = (vectors + own - 1) / own * tiles;
+    int64_t cost = own * ((units + 3) / 4 * 4);
+    if (blockVectors > 0 && cost >= lowest)
+      continue;
+    lowest = cost;
+    blockVectors = own;
   }
-  int64_t vectors = std::max<int64_t>(1, (*n + lanes - 1) / lanes);
+  columnBlocks = (vectors + blockVectors - 1) / blockVectors;
+  blockColumns = blockVectors * lanes;
+}
+
+int64_t Tiling::rowsOfBlock() const {
+  int64_t most = kMostPacked / mostDepth();
+  if (keepsSums)
+    most = std::min(most, kMostSums / blockColumns);
+  int64_t tiles = std::max<int64_t>(1, most / rows);
+  if (m)
+    tiles = std::min(tiles, std::max<int64_t>(1, (*m + rows - 1) / rows));
+  return tiles * rows;
+}
+
+// The tallest and widest tile whose sums, panel and factor fit the registers: 32 of 512 bits, 16 of 256.
+static Tile largestTile(Type compute, unsigned lanes) {
+  if (compute.isF64()) // a vector of them is two registers
+    return lanes == 16 ? Tile{6, 2} : Tile{6, 1};
+  return lanes == 16 ? Tile{8, 3} : Tile{6, 2};
+}
+
+// Tiles of equal height, so that none is nearly empty; few rows in wide ones.
+Tile tileOf(std::optional<int64_t> m, Type compute, unsigned lanes) {
+  Tile most = largestTile(compute, lanes);
+  if (!m || *m == 0)
+    return most;
+  int64_t tiles = (*m + most.rows - 1) / most.rows, rows = (*m + tiles - 1) / tiles;
+  return {rows, std::max(most.vectors, std::min(most.rows * most.vectors / rows, 2 * most.vectors))};
+}
+
+// Panels of `most` vectors and of one less, so that none is nearly empty; else a narrow one at the end.
+void Tiling::chooseRegions(int64_t most) {
+  int64_t vectors = blockColumns / lanes;
   most = std::min(most, vectors);
-  // Panels of `most` vectors and of one less, so that none is nearly empty; else a narrow one at the end.
+  auto region = [&](int64_t own, int64_t panels) {
+    if (own > 0 && panels > 0)
+      regions.push_back({own, panels});
+  };
   int64_t narrow = most >= 3 ? (most - vectors % most) % most : 0, wide = (vectors - narrow * (most - 1)) / most;
-  if (wide * most + narrow * (most - 1) == vectors && wide >= 0) {
-    if (wide > 0)
-      region(most, narrow ? wide * most * lanes : *n);
-    if (narrow > 0)
-      region(most - 1, *n);
+  if (wide >= 0 && wide * most + narrow * (most - 1) == vectors) {
+    region(most, wide);
+    region(most - 1, narrow);
     return;
   }
-  int64_t left = vectors % most;
-  region(most, left ? vectors / most * most * lanes : *n);
-  if (left)
-    region(left, *n);
+  region(most, vectors / most);
+  region(vectors % most, 1);
 }
 
 // A block takes as many whole inner dimensions as fit, and a part of the next one.
@@ -80,12 +104,12 @@ void Tiling::chooseDepth(ArrayRef<Dim> depth) {
     isOneBlock = depth.empty();
     return;
   }
-  if (*own * depthInner <= kMostDepth * 2)
+  if (*own * depthInner <= kMostDepth * 4 / 3)
     depthCount = std::max<int64_t>(1, *own);
   int64_t blocks = (*own + depthCount - 1) / depthCount; // of equal size
   if (blocks > 0)
     depthCount = (*own + blocks - 1) / blocks;
-  isOneBlock = isOneBlock && blocks <= 1;
+  isOneBlock = sizeOf(depth) == SizeExpr(0) || (isOneBlock && blocks <= 1);
 }
 
 } // namespace ember::cpu

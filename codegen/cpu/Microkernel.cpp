@@ -8,9 +8,10 @@ using namespace mlir;
 namespace ember::cpu {
 
 std::string Microkernel::nameWith(StringRef prefix) const {
-  auto step = [](std::optional<int64_t> own) { return own ? std::to_string(*own) : std::string("x"); };
-  return (prefix + "_multiply_" + std::to_string(rows) + "_" + std::to_string(vectors) + "_" + step(leftStep) + "_" +
-          step(rightStep) + "_" + std::to_string(sumsStep) + (mayContinue ? "_c" : "") + (isMasked ? "_m" : ""))
+  std::string step = rightStep ? std::to_string(*rightStep) : "x";
+  return (prefix + "_multiply_" + std::to_string(rows) + (leftStep ? "at" + std::to_string(*leftStep) : "") + "_" +
+          std::to_string(vectors) + "_" + step + "_" + std::to_string(sumsStep) + (mayContinue ? "_c" : "") +
+          (isMasked ? "_m" : ""))
       .str();
 }
 
@@ -18,7 +19,7 @@ void Microkernel::call(Emitter &e, ModuleOp module, StringRef prefix, const Argu
   std::string name = nameWith(prefix);
   if (!module.lookupSymbol(name))
     write(e, module, name);
-  SmallVector<Value> values{a.left, a.leftStep, a.right, a.rightStep, a.sums, a.depth, a.continues, a.columnCount};
+  SmallVector<Value> values{a.left, a.right, a.rightStep, a.sums, a.depth, a.continues, a.columnCount};
   func::CallOp::create(e.builder, e.loc, name, TypeRange{}, values);
 }
 
@@ -28,32 +29,31 @@ void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
   Type pointer = LLVM::LLVMPointerType::get(e.builder.getContext()), number = e.builder.getI64Type();
   auto function = func::FuncOp::create(
       e.builder, e.loc, name,
-      e.builder.getFunctionType({pointer, number, pointer, number, pointer, number, e.builder.getI1Type(), number}, {}));
+      e.builder.getFunctionType({pointer, pointer, number, pointer, number, e.builder.getI1Type(), number}, {}));
   function.setPrivate();
-  for (unsigned argument : {0, 2, 4})
+  for (unsigned argument : {0, 1, 3})
     function.setArgAttr(argument, LLVM::LLVMDialect::getNoAliasAttrName(), e.builder.getUnitAttr());
   Block *block = function.addEntryBlock();
   e.builder.setInsertionPointToStart(block);
-  Value left = block->getArgument(0), right = block->getArgument(2), sums = block->getArgument(4);
-  Value ownLeftStep = leftStep ? e.constant(*leftStep) : block->getArgument(1);
-  Value ownRightStep = rightStep ? e.constant(*rightStep) : block->getArgument(3);
+  Value left = block->getArgument(0), right = block->getArgument(1), sums = block->getArgument(3);
+  Value ownRightStep = rightStep ? e.constant(*rightStep) : block->getArgument(2);
   auto place = [&](int64_t i) { return e.constant(i / vectors * sumsStep + i % vectors * e.lanes); };
   SmallVector<Value> state(rows * vectors, e.zero(e.vectorOf(compute))), masks(vectors);
   if (mayContinue) {
-    Value continues = e.broadcast(block->getArgument(6));
+    Value continues = e.broadcast(block->getArgument(5));
     for (auto [i, sum] : llvm::enumerate(state))
       sum = e.loadVector(sums, compute, place(i), continues);
   }
   if (isMasked)
     for (auto [v, mask] : llvm::enumerate(masks))
-      mask = e.firstLanes(e.sub(block->getArgument(7), e.constant(v * e.lanes)));
-  state = e.loop(e.constant(0), block->getArgument(5), 1, state, [&](Value k, ValueRange carried) {
+      mask = e.firstLanes(e.sub(block->getArgument(6), e.constant(v * e.lanes)));
+  state = e.loop(e.constant(0), block->getArgument(4), 1, state, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried), panel;
-    Value line = e.mul(k, ownRightStep);
+    Value line = e.mul(k, ownRightStep), factors = leftStep ? k : e.mul(k, e.constant(rows));
     for (int64_t v = 0; v < vectors; ++v)
       panel.push_back(e.loadVector(right, compute, e.add(line, e.constant(v * e.lanes)), masks[v]));
     for (int64_t r = 0; r < rows; ++r) {
-      Value factor = e.broadcast(e.load(left, compute, e.add(e.mul(e.constant(r), ownLeftStep), k)));
+      Value factor = e.broadcast(e.load(left, compute, e.add(factors, e.constant(leftStep ? r * *leftStep : r))));
       for (int64_t v = 0; v < vectors; ++v) {
         Value &sum = next[r * vectors + v];
         sum = math::FmaOp::create(e.builder, e.loc, factor, panel[v], sum);

@@ -9,17 +9,18 @@
 namespace ember::cpu {
 
 /// sums[row * sumsStep + column] = (continues ? sums[…] : 0) + sum over k of left[row * leftStep + k] * right[k * rightStep +
-/// column] for `rows` rows and `vectors` vectors of columns, one fma chain each in rising k. Steps that are not known are
-/// arguments.
+/// column] for `rows` rows and `vectors` vectors of columns, one fma chain each in rising k. Packed, left is at [k * rows + row].
+/// A step that is not known is an argument.
 struct Microkernel {
   mlir::Type compute;
   int64_t rows, vectors, sumsStep;
-  std::optional<int64_t> leftStep, rightStep;
+  std::optional<int64_t> leftStep; // none: packed
+  std::optional<int64_t> rightStep;
   bool mayContinue; // else sums begin at 0
   bool isMasked;    // reads only columns below `columnCount` of the right operand
 
   struct Arguments {
-    mlir::Value left, leftStep, right, rightStep, sums, depth, continues, columnCount;
+    mlir::Value left, right, rightStep, sums, depth, continues, columnCount;
   };
   /// Writes the function into the module, unless it is there, and a call of it.
   void call(Emitter &e, mlir::ModuleOp module, llvm::StringRef prefix, const Arguments &arguments) const;

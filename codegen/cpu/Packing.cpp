@@ -9,6 +9,8 @@ using namespace ember::ir;
 namespace ember::cpu {
 
 constexpr int64_t kMostPieces = 6;   // more of them cost as much as gathering
+constexpr int64_t kMostHoisted = 12; // pieces whose places and masks are kept in registers
+constexpr int64_t kMostWindow = 64;  // elements
 constexpr int64_t kMostUnrolled = 8; // turns of a convolution's taps, whose addresses become constants so
 
 static SmallVector<VariableId> idsOf(ArrayRef<Dim> dims) {
@@ -107,10 +109,10 @@ Value Packer::load(ArrayRef<Piece> pieces, Value offset) {
   return value;
 }
 
-void Packer::forEach(const Walk &walk, Value start, Value count, function_ref<void(Value)> body) {
-  if (start || walk.dims.size() < 2)
+void Packer::forEach(const Walk &walk, Value count, bool unrolls, function_ref<void(Value)> body) {
+  if (walk.dims.size() < 2)
     return e.loop(e.constant(0), count, 1, [&](Value i) {
-      bind(walk, start ? e.add(start, i) : i);
+      bind(walk, i);
       body(i);
     });
   Value inner = w.scalarIndex(space.size(sizeOf(walk.dims.drop_front())));
@@ -121,7 +123,7 @@ void Packer::forEach(const Walk &walk, Value start, Value count, function_ref<vo
         return body(flat);
       Value size = w.scalarIndex(space.size(walk.dims[depth].size));
       std::optional<int64_t> known = walk.dims[depth].size.constant();
-      if (depth + 1 == walk.dims.size() && known && *known <= kMostUnrolled) {
+      if (unrolls && depth + 1 == walk.dims.size() && known && *known <= kMostUnrolled) {
         for (int64_t j = 0; j < *known; ++j) {
           w.bind(walk.dims[depth].loop, e.constant(j));
           nest(depth + 1, e.add(e.mul(flat, size), e.constant(j)));
@@ -137,57 +139,134 @@ void Packer::forEach(const Walk &walk, Value start, Value count, function_ref<vo
   });
 }
 
-void Packer::pack(const Walk &major, Value majorStart, Value majorCount, const Walk &minor, Value minorStart, Value minorCount,
-                  Value to, Value stride) {
-  // A transposition costs about as much as four more pieces.
+void Packer::pack(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorCount, Value to,
+                  int64_t stride) {
+  unsigned lanes = e.lanes;
+  if (stride <= 8) // vectors as long as the rows
+    e.lanes = 8;
+  // A transposition costs about as much as four more pieces; one of windows has pieces of no use only.
   int64_t along = piecesOf(minor), across = piecesOf(major);
   bool canCopy = along > 0 && along <= kMostPieces, canTranspose = across > 0 && across <= kMostPieces;
+  Window window = windowOf(major);
   if (canCopy && (!canTranspose || along <= across + 4))
-    copy(major, majorStart, majorCount, minor, minorStart, minorCount, to, stride);
+    copy(major, count, minor, minorStart, minorCount, to, stride);
+  else if (!window.offsets.empty() && across != 1)
+    transposeWindows(window, major, count, minor, minorStart, minorCount, to, stride);
   else if (canTranspose)
-    transpose(major, majorStart, majorCount, minor, minorStart, minorCount, to, stride);
+    transpose(major, count, minor, minorStart, minorCount, to, stride);
   else
-    gather(major, majorStart, majorCount, minor, minorStart, minorCount, to, stride);
+    gather(major, count, minor, minorStart, minorCount, to, stride);
+  e.lanes = lanes;
 }
 
-void Packer::copy(const Walk &major, Value majorStart, Value majorCount, const Walk &minor, Value minorStart, Value minorCount,
-                  Value to, Value stride) {
+void Packer::copy(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorCount, Value to,
+                  int64_t stride) {
   Expr majorPart = source.address - partOn(minor.dims);
   Value limit = e.add(minorStart, minorCount);
-  auto vector = [&](ArrayRef<Piece> own, Value i, Value j) {
-    e.storeVector(load(own, w.scalarIndex(majorPart)), to, compute(), e.add(e.mul(i, stride), j));
+  int64_t vectors = (stride + e.lanes - 1) / e.lanes;
+  auto alongMajor = [&](ArrayRef<SmallVector<Piece>> own, Value j) {
+    forEach(major, count, /*unrolls=*/own.size() * own[0].size() < 3, [&](Value i) {
+      Value offset = w.scalarIndex(majorPart), place = e.add(e.mul(i, e.constant(stride)), j);
+      for (auto [number, vector] : llvm::enumerate(own))
+        e.storeVector(load(vector, offset), to, compute(), e.add(place, e.constant(number * e.lanes)));
+    });
   };
-  auto alongMinor = [&](function_ref<void(Value)> body) { e.loop(e.constant(0), minorCount, e.lanes, body); };
-  if (piecesOf(minor) == 1) // memory's own order
-    return forEach(major, majorStart, majorCount,
-                   [&](Value i) { alongMinor([&](Value j) { vector(pieces(minor, e.add(minorStart, j), limit), i, j); }); });
-  alongMinor([&](Value j) {
-    SmallVector<Piece> own = pieces(minor, e.add(minorStart, j), limit);
-    forEach(major, majorStart, majorCount, [&](Value i) { vector(own, i, j); });
+  if (vectors * piecesOf(minor) > kMostHoisted)
+    return e.loop(e.constant(0), minorCount, e.lanes,
+                  [&](Value j) { alongMajor({pieces(minor, e.add(minorStart, j), limit)}, j); });
+  SmallVector<SmallVector<Piece>> own;
+  for (int64_t vector = 0; vector < vectors; ++vector)
+    own.push_back(pieces(minor, e.add(minorStart, e.constant(vector * e.lanes)), limit));
+  alongMajor(own, e.constant(0));
+}
+
+// Where the rows of a transposition begin; those beyond the last read it again.
+SmallVector<Value> Packer::rowOffsets(const Walk &minor, Value start, Value last, int64_t stride) {
+  Expr part = partOn(minor.dims);
+  SmallVector<Value> offsets;
+  for (unsigned lane = 0; lane < e.lanes; ++lane) {
+    if (lane >= stride) {
+      offsets.push_back(offsets.back());
+      continue;
+    }
+    bind(minor, e.minimum(e.add(start, e.constant(lane)), last));
+    offsets.push_back(w.scalarIndex(part));
+  }
+  return offsets;
+}
+
+void Packer::transpose(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorCount, Value to,
+                       int64_t stride) {
+  Value last = e.sub(e.add(minorStart, minorCount), e.constant(1));
+  Value base = w.scalarIndex(source.address - partOn(minor.dims) - partOn(major.dims));
+  e.loop(e.constant(0), minorCount, e.lanes, [&](Value j) {
+    SmallVector<Value> offsets = rowOffsets(minor, e.add(minorStart, j), last, stride);
+    e.loop(e.constant(0), count, e.lanes, [&](Value i) {
+      SmallVector<Piece> own = pieces(major, i, count);
+      SmallVector<Value> rows;
+      for (Value offset : offsets)
+        rows.push_back(load(own, e.add(base, offset)));
+      Value place = e.add(e.mul(i, e.constant(stride)), j);
+      for (auto [number, value] : llvm::enumerate(transposed(e, rows)))
+        e.storeVector(value, to, compute(), e.add(place, e.constant(number * stride)));
+    });
   });
 }
 
-void Packer::transpose(const Walk &major, Value majorStart, Value majorCount, const Walk &minor, Value minorStart,
-                       Value minorCount, Value to, Value stride) {
-  Expr minorPart = partOn(minor.dims), rest = source.address - minorPart - partOn(major.dims);
-  Value start = majorStart ? majorStart : e.constant(0), limit = e.add(start, majorCount);
-  Value last = e.sub(minorCount, e.constant(1));
-  e.loop(e.constant(0), minorCount, e.lanes, [&](Value j) {
-    SmallVector<Value> offsets;
-    Value base = w.scalarIndex(rest);
-    for (unsigned lane = 0; lane < e.lanes; ++lane) { // those beyond the last read it again
-      bind(minor, e.add(minorStart, e.minimum(e.add(j, e.constant(lane)), last)));
-      offsets.push_back(e.add(base, w.scalarIndex(minorPart)));
-    }
-    e.loop(e.constant(0), majorCount, e.lanes, [&](Value i) {
-      SmallVector<Piece> own = pieces(major, e.add(start, i), limit);
-      SmallVector<Value> rows;
-      for (Value offset : offsets)
-        rows.push_back(load(own, offset));
-      Value place = e.add(e.mul(i, stride), j);
-      for (Value value : transposed(e, rows)) {
-        e.storeVector(value, to, compute(), place);
-        place = e.add(place, stride);
+Packer::Window Packer::windowOf(const Walk &walk) const {
+  Window window;
+  if (!source.pointer)
+    return window;
+  SmallVector<int64_t> offsets{0};
+  int64_t lowest = 0, highest = 0;
+  // The first dimension stays outside: a block may hold a part of it.
+  for (size_t dims = 1; dims < walk.dims.size(); ++dims) {
+    const Dim &dim = walk.dims[walk.dims.size() - dims];
+    std::optional<Expr> factor = space.coefficient(source.address, *dim.loop.asVariable());
+    std::optional<int64_t> size = dim.size.constant();
+    if (!factor || !factor->isConstant() || !size || *size == 0)
+      break;
+    int64_t last = factor->constant() * (*size - 1);
+    lowest += std::min<int64_t>(0, last);
+    highest += std::max<int64_t>(0, last);
+    if (highest - lowest >= kMostWindow)
+      break;
+    SmallVector<int64_t> next;
+    for (int64_t turn = 0; turn < *size; ++turn)
+      for (int64_t offset : offsets)
+        next.push_back(turn * factor->constant() + offset);
+    offsets = next;
+    window = {dims, lowest, highest - lowest + 1, {}};
+    for (int64_t offset : offsets)
+      window.offsets.push_back(offset - lowest);
+  }
+  return window;
+}
+
+// All turns of the last dimensions at once: a few vectors a row, transposed.
+void Packer::transposeWindows(const Window &window, const Walk &major, Value count, const Walk &minor, Value minorStart,
+                              Value minorCount, Value to, int64_t stride) {
+  Walk outer{major.dims.drop_back(window.dims), major.first};
+  int64_t turns = window.offsets.size(), lanes = e.lanes;
+  for (const Dim &dim : major.dims.take_back(window.dims))
+    w.bind(dim.loop, e.constant(0));
+  Value last = e.sub(e.add(minorStart, minorCount), e.constant(1));
+  Expr rest = source.address - partOn(minor.dims);
+  e.loop(e.constant(0), minorCount, lanes, [&](Value j) {
+    SmallVector<Value> offsets = rowOffsets(minor, e.add(minorStart, j), last, stride);
+    e.loop(e.constant(0), e.div(count, e.constant(turns)), 1, [&](Value i) {
+      bind(outer, i);
+      Value base = e.add(w.scalarIndex(rest), e.constant(window.lowest));
+      Value place = e.add(e.mul(i, e.constant(turns * stride)), j);
+      for (int64_t begin = 0; begin < window.span; begin += lanes) {
+        Value mask = begin + lanes > window.span ? e.firstLanes(e.constant(window.span - begin)) : Value();
+        SmallVector<Value> rows;
+        for (Value offset : offsets)
+          rows.push_back(e.loadVector(source.pointer, source.element, e.add(e.add(base, offset), e.constant(begin)), mask));
+        rows = transposed(e, rows);
+        for (auto [turn, offset] : llvm::enumerate(window.offsets))
+          if (offset >= begin && offset < begin + lanes)
+            e.storeVector(rows[offset - begin], to, compute(), e.add(place, e.constant(turn * stride)));
       }
     });
   });
@@ -202,8 +281,8 @@ static Expr substituted(const Expr &expr, ArrayRef<Dim> dims, ArrayRef<Expr> by,
 }
 
 // Lanes along the minor positions, each with an address and guards of its own.
-void Packer::gather(const Walk &major, Value majorStart, Value majorCount, const Walk &minor, Value minorStart, Value minorCount,
-                    Value to, Value stride) {
+void Packer::gather(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorCount, Value to,
+                    int64_t stride) {
   SmallVector<SizeExpr> sizes;
   for (const Dim &dim : minor.dims)
     sizes.push_back(dim.size);
@@ -216,32 +295,49 @@ void Packer::gather(const Walk &major, Value majorStart, Value majorCount, const
     first = e.add(first, e.mul(minor.first, w.scalarIndex(space.size(sizeOf(minor.dims.drop_front())))));
   e.loop(e.constant(0), minorCount, e.lanes, [&](Value j) {
     Value active = e.firstLanes(e.sub(minorCount, j));
-    forEach(major, majorStart, majorCount, [&](Value i) {
+    forEach(major, count, /*unrolls=*/false, [&](Value i) {
       w.beginLanes(lane, e.add(first, j), active);
       Value value = e.broadcast(w.operandAt(shape.op, operand, loops));
       w.endLanes();
-      e.storeVector(value, to, compute(), e.add(e.mul(i, stride), j));
+      e.storeVector(value, to, compute(), e.add(e.mul(i, e.constant(stride)), j));
     });
   });
 }
 
-// Exchanges the blocks off the diagonal of every 2 x 2, 4 x 4, … square.
+// Exchanges the halves of pairs of rows, down to squares of 4 x 4 within 128 bits; those take four unpackings a side, which many
+// processors do twice a cycle.
 SmallVector<Value> transposed(Emitter &e, ArrayRef<Value> rows) {
   int64_t lanes = rows.size();
   SmallVector<Value> now(rows);
-  for (int64_t size = 1; size < lanes; size *= 2) {
+  auto shuffled = [&](Value a, Value b, function_ref<int64_t(int64_t)> from) -> Value {
+    SmallVector<int64_t> mask;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      mask.push_back(from(lane));
+    return vector::ShuffleOp::create(e.builder, e.loc, a, b, mask);
+  };
+  for (int64_t size = lanes / 2; size >= 4; size /= 2) {
     SmallVector<Value> next(lanes);
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & size)
-        continue;
-      for (int64_t half : {int64_t(0), size}) {
-        SmallVector<int64_t> mask;
-        for (int64_t lane = 0; lane < lanes; ++lane)
-          mask.push_back((lane & ~size) + half + (lane & size ? lanes : 0));
-        next[i + half] = vector::ShuffleOp::create(e.builder, e.loc, now[i], now[i + size], mask);
-      }
-    }
+    for (int64_t i = 0; i < lanes; ++i)
+      for (int64_t half : {int64_t(0), size})
+        if (!(i & size))
+          next[i + half] =
+              shuffled(now[i], now[i + size], [&](int64_t lane) { return (lane & ~size) + half + (lane & size ? lanes : 0); });
     now = next;
+  }
+  for (int64_t i = 0; i < lanes; i += 4) {
+    // Lanes 0 1 2 3 of both, of each 128 bits: a0 b0 a1 b1 or a2 b2 a3 b3; then pairs of them.
+    auto unpacked = [&](Value a, Value b, int64_t high) {
+      return shuffled(a, b, [&](int64_t lane) { return (lane & ~3) + high * 2 + (lane & 3) / 2 + (lane & 1 ? lanes : 0); });
+    };
+    auto paired = [&](Value a, Value b, int64_t high) {
+      return shuffled(a, b, [&](int64_t lane) { return (lane & ~3) + high * 2 + (lane & 1) + (lane & 2 ? lanes : 0); });
+    };
+    Value low = unpacked(now[i], now[i + 1], 0), high = unpacked(now[i], now[i + 1], 1);
+    Value otherLow = unpacked(now[i + 2], now[i + 3], 0), otherHigh = unpacked(now[i + 2], now[i + 3], 1);
+    now[i] = paired(low, otherLow, 0);
+    now[i + 1] = paired(low, otherLow, 1);
+    now[i + 2] = paired(high, otherHigh, 0);
+    now[i + 3] = paired(high, otherHigh, 1);
   }
   return now;
 }

@@ -27,17 +27,19 @@ public:
 
   /// Binds the loops of a walk to a flat position.
   void bind(const Walk &walk, mlir::Value flat);
+  /// Whether rows can be read window by window: the last dimensions of a walk (taps of a filter) lie within a few vectors.
+  bool hasWindow(const Walk &walk) const { return !windowOf(walk).offsets.empty(); }
   /// How many of the last dimensions lie one after the other in memory, one element apart.
   size_t adjacentDims(llvm::ArrayRef<Dim> dims) const;
   /// The distance between positions, where it is the same over all dimensions; 0 where there are none.
   std::optional<ir::Expr> commonStep(llvm::ArrayRef<Dim> dims) const;
   ir::Expr partOn(llvm::ArrayRef<Dim> dims) const;
 
-  /// to[i * stride + j] = the element at major position majorStart + i (i < majorCount) and minor position minorStart + j, 0 from
-  /// minorCount to the next whole vector. A null majorStart: the whole block, dimension by dimension. May write whole vectors
-  /// beyond minorCount and up to `lanes` rows beyond majorCount.
-  void pack(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
-            mlir::Value minorCount, mlir::Value to, mlir::Value stride);
+  /// to[i * stride + j] = the element at position i < count of `major` (the whole block, dimension by dimension) and minor
+  /// position minorStart + j, j < minorCount <= stride; from there to the next whole vector zeros or other elements. Rows are
+  /// written in rising order; up to `lanes` of them, and a vector more, beyond the last one.
+  void pack(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
+            mlir::Value to, int64_t stride);
 
 private:
   // A part of a vector's lanes that lie one after the other: where lane 0 would be, and which lanes (null: all).
@@ -45,16 +47,26 @@ private:
     mlir::Value offset, mask;
   };
   int64_t piecesOf(const Walk &walk) const;
+  // Where the turns of the last dimensions of a walk lie, from the lowest on.
+  struct Window {
+    size_t dims = 0;
+    int64_t lowest = 0, span = 0;
+    llvm::SmallVector<int64_t> offsets;
+  };
+  Window windowOf(const Walk &walk) const;
   llvm::SmallVector<Piece> pieces(const Walk &walk, mlir::Value start, mlir::Value limit);
   mlir::Value load(llvm::ArrayRef<Piece> pieces, mlir::Value offset);
-  void forEach(const Walk &walk, mlir::Value start, mlir::Value count, llvm::function_ref<void(mlir::Value)> body);
+  void forEach(const Walk &walk, mlir::Value count, bool unrolls, llvm::function_ref<void(mlir::Value)> body);
 
-  void copy(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
-            mlir::Value minorCount, mlir::Value to, mlir::Value stride);
-  void transpose(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
-                 mlir::Value minorCount, mlir::Value to, mlir::Value stride);
-  void gather(const Walk &major, mlir::Value majorStart, mlir::Value majorCount, const Walk &minor, mlir::Value minorStart,
-              mlir::Value minorCount, mlir::Value to, mlir::Value stride);
+  void copy(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
+            mlir::Value to, int64_t stride);
+  void transpose(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
+                 mlir::Value to, int64_t stride);
+  void transposeWindows(const Window &window, const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart,
+                        mlir::Value minorCount, mlir::Value to, int64_t stride);
+  llvm::SmallVector<mlir::Value> rowOffsets(const Walk &minor, mlir::Value start, mlir::Value last, int64_t stride);
+  void gather(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
+              mlir::Value to, int64_t stride);
   mlir::Type compute() const;
 
   Emitter &e;

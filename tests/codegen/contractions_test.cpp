@@ -62,6 +62,7 @@ const Product kProducts[] = {{"7", "49", "33", false, false},
                              {"50", "70", "1100", true, false, "f32", 400},
                              {"9", "530", "800", false, true, "f32", 400},
                              {"540", "20", "30", true, false},
+                             {"600", "900", "300", false, false, "f32", 200}, // several blocks of rows and of columns
                              {"B", "49", "33", false, false},
                              {"B", "49", "33", false, true},
                              {"B", "70", "33", true, false},
@@ -126,7 +127,8 @@ constexpr Convolution kConvolutions[] = {
     {2, 2, 5, 17, 33, 3, 1, 2, 2, 1}, {1, 2, 3, 23, 23, 5, 3, 2, 1, 1}, {2, 6, 4, 9, 9, 3, 1, 1, 1, 2},
     {1, 6, 6, 9, 9, 3, 2, 1, 1, 6},   {1, 3, 5, 19, 19, 4, 4, 0, 1, 1}, {1, 60, 5, 6, 6, 3, 1, 1, 1, 1},
     {40, 2, 3, 5, 5, 3, 1, 1, 1, 1},  {1, 2, 30, 2, 2, 3, 1, 1, 1, 1},  {1, 2, 3, 40, 70, 3, 1, 0, 1, 1},
-    {1, 2, 3, 13, 13, 3, 2, 0, 2, 1}};
+    {1, 2, 3, 13, 13, 3, 2, 0, 2, 1}, {1, 40, 70, 7, 7, 3, 1, 1, 1, 1}, {1, 20, 35, 9, 9, 3, 2, 1, 1, 1},
+    {1, 2, 9, 33, 33, 3, 1, 1, 1, 1}};
 INSTANTIATE_TEST_SUITE_P(All, Convolutions, testing::ValuesIn(kConvolutions),
                          [](const auto &info) { return nameOf(info.param); });
 
