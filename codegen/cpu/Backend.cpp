@@ -85,7 +85,8 @@ static std::unique_ptr<llvm::TargetMachine> machineFor(const Level &level) {
       triple, level.cpu, features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
-// Hoisting and clean-up only: the generators have chosen vectors, unrolling and order already.
+// Hoisting and clean-up only: the generators have chosen vectors, unrolling and order already, and code generation reduces the
+// strength of addresses, which takes longer than all of this.
 static void simplify(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PassBuilder builder(&machine);
   llvm::LoopAnalysisManager loops;
@@ -100,7 +101,7 @@ static void simplify(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::ModulePassManager passes;
   if (auto error = builder.parsePassPipeline(
           passes, "function(early-cse,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(licm),early-cse<memssa>,"
-                  "loop-mssa(licm),loop-reduce,instcombine<no-verify-fixpoint>)"))
+                  "loop-mssa(licm))"))
     throw std::runtime_error("pipeline: " + llvm::toString(std::move(error)));
   passes.run(module, modules);
 }
