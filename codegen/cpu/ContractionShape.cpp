@@ -198,7 +198,7 @@ private:
       return false;
     Type compute = computeType(getElementTypeOrSelf(op->getResult(0).getType()));
     auto multiplications = [&](int64_t rows, int64_t columns) {
-      int64_t height = tileOf(rows, compute, lanes).rows;
+      int64_t height = tileOf(rows, columns, compute, lanes).rows;
       return static_cast<double>((rows + height - 1) / height * height * ((columns + lanes - 1) / lanes));
     };
     double transposed = 0.8 * *m;

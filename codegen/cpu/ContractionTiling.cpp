@@ -8,7 +8,7 @@ namespace ember::cpu {
 Tiling::Tiling(const ContractionShape &shape, Type compute, unsigned lanes) : lanes(lanes) {
   m = sizeOf(shape.rows).constant();
   n = sizeOf(shape.columns).constant();
-  Tile tile = tileOf(m, compute, lanes);
+  Tile tile = tileOf(m, n, compute, lanes);
   rows = tile.rows;
   chooseDepth(shape.depth);
   chooseColumns(shape.batchSize.constant().value_or(1));
@@ -57,13 +57,22 @@ static Tile largestTile(Type compute, unsigned lanes) {
   return lanes == 16 ? Tile{8, 3} : Tile{6, 2};
 }
 
-// Tiles of equal height, so that none is nearly empty; few rows in wide ones.
-Tile tileOf(std::optional<int64_t> m, Type compute, unsigned lanes) {
+// Tiles of equal height, so that none is nearly empty; few rows in wide ones; few columns in one panel, and whole tiles beside
+// them: the left operand may stay where it is.
+Tile tileOf(std::optional<int64_t> m, std::optional<int64_t> n, Type compute, unsigned lanes) {
   Tile most = largestTile(compute, lanes);
+  int64_t sums = most.rows * most.vectors;
+  if (n && *n > most.vectors * lanes && *n <= (most.vectors + 1) * lanes)
+    most = {sums / (most.vectors + 1), most.vectors + 1};
   if (!m || *m == 0)
     return most;
   int64_t tiles = (*m + most.rows - 1) / most.rows, rows = (*m + tiles - 1) / tiles;
-  return {rows, std::max(most.vectors, std::min(most.rows * most.vectors / rows, 2 * most.vectors))};
+  for (int64_t whole = most.rows; n && *n <= kFewColumns && 2 * whole > most.rows; --whole)
+    if (*m % whole == 0) {
+      rows = whole;
+      break;
+    }
+  return {rows, std::max(most.vectors, std::min(sums / rows, 2 * most.vectors))};
 }
 
 // Panels of `most` vectors and of one less, so that none is nearly empty; else a narrow one at the end.

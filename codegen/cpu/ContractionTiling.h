@@ -22,7 +22,7 @@ struct Region {
 struct Tile {
   int64_t rows, vectors;
 };
-Tile tileOf(std::optional<int64_t> rows, mlir::Type compute, unsigned lanes);
+Tile tileOf(std::optional<int64_t> m, std::optional<int64_t> n, mlir::Type compute, unsigned lanes);
 
 struct Tiling {
   Tiling(const ContractionShape &shape, mlir::Type compute, unsigned lanes);
