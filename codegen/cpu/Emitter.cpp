@@ -226,6 +226,10 @@ Value Emitter::loadStrided(Value buffer, Type element, Value index, int64_t stri
   return fromStorage(picked, element);
 }
 
+void Emitter::prefetch(Value buffer, Type element, Value index) {
+  LLVM::Prefetch::create(builder, loc, elementPointer(buffer, element, index), /*rw=*/0, /*hint=*/2, /*cache=*/1);
+}
+
 Value Emitter::gather(Value buffer, Type element, Value indices, Value mask) {
   Type storage = storageType(element), type = vectorOf(storage);
   Value zero = arith::ConstantOp::create(builder, loc, cast<TypedAttr>(builder.getZeroAttr(type)));

@@ -71,6 +71,8 @@ public:
                          mlir::Value otherwise = {});
   /// Every `stride`th element from `index` on, 2 <= stride <= kMostStride: whole vectors, of which lanes are picked.
   mlir::Value loadStrided(mlir::Value buffer, mlir::Type element, mlir::Value index, int64_t stride, mlir::Value mask = {});
+  /// Brings a line into L2; the index may lie outside.
+  void prefetch(mlir::Value buffer, mlir::Type element, mlir::Value index);
   mlir::Value gather(mlir::Value buffer, mlir::Type element, mlir::Value indices, mlir::Value mask = {});
   /// Writes a compute value as storage; the walker has rounded it to the dtype already.
   void store(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value index);
