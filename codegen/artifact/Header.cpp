@@ -81,6 +81,11 @@ int32_t NAME_run(ember_model *model, const ember_tensor *inputs, uint32_t input_
                  uint32_t output_count);
 )";
 
+const char *const kSeed =
+    R"(/* Seeds the generator that NAME_run draws from, as manual_seed does; until then it goes on from where the model was traced. */
+int32_t NAME_seed(ember_model *model, uint64_t seed);
+)";
+
 const char *const kTraining = R"(
 /* One step of training: forward, backward and the optimizer's update. */
 int32_t NAME_step(ember_model *model, const ember_tensor *inputs, uint32_t input_count, double *loss);
@@ -106,6 +111,12 @@ int32_t NAME_set_weight(ember_model *model, const char *name, const ember_tensor
 int32_t NAME_save(ember_model *model, const char *path);
 int32_t NAME_load(ember_model *model, const char *path);
 )";
+
+bool drawsNumbers(ModuleOp module) {
+  func::FuncOp function = mainOf(module);
+  return llvm::any_of(llvm::seq(function.getNumArguments()),
+                      [&](unsigned i) { return argumentInfo(function, i).role == Role::Generator; });
+}
 
 std::string replaced(llvm::StringRef text, llvm::StringRef word, llvm::StringRef own) {
   std::string result;
@@ -139,6 +150,8 @@ std::string headerText(const ArtifactRequest &request) {
   out << kTypes << "#define " << llvm::StringRef(name).upper() << "_ABI " << EMBER_RT_ABI << "u\n"
       << replaced(replaced(kCommon, "NAME_RUN", name + "_" + run), "NAME", name)
       << replaced(request.training ? kTraining : kRun, "NAME", name);
+  if (!request.training && drawsNumbers(request.predict.module))
+    out << replaced(kSeed, "NAME", name);
   if (request.training)
     out << typedCall(name + "_step", mainOf(request.training->step.module), CallKind::Step);
   out << typedCall(name + "_" + run, mainOf(request.predict.module), CallKind::Run);

@@ -163,9 +163,15 @@ public:
                              u32(request.training && request.training->countsSteps), u32(generatorNumber())}));
   }
 
-private:
-  static ArrayRef<Type> argumentTypes(func::FuncOp function) { return function.getArgumentTypes(); }
+  // Of the held tensors; ~0: the generator's state is none of them.
+  uint32_t generatorNumber() {
+    for (auto [number, tensor] : llvm::enumerate(held.tensors))
+      if (tensor.info.role == ir::Role::Generator)
+        return number;
+    return ~0u;
+  }
 
+private:
   llvm::Constant *noFunction() {
     return structure({null(), null(), u32(0), u32(0), u32(0), u32(0), null(), null(), null(), null(), null(), null()});
   }
@@ -243,13 +249,6 @@ private:
     return hypers;
   }
 
-  uint32_t generatorNumber() {
-    for (auto [number, tensor] : llvm::enumerate(held.tensors))
-      if (tensor.info.role == ir::Role::Generator)
-        return number;
-    return ~0u;
-  }
-
   const ArtifactRequest &request;
   Held held;
 };
@@ -266,12 +265,12 @@ constexpr Interface kCommon[] = {{"create", "ember_rt_model_create", "pw", true}
                                  {"output_dims", "ember_rt_model_output_dims", "wppwwp", false},
                                  {"abi", "ember_rt_abi", "w", false}};
 constexpr Interface kInference[] = {{"run", "ember_rt_model_run", "wppwpw", false}};
+constexpr Interface kSeed[] = {{"seed", "ember_rt_model_seed", "wpd", false}};
 constexpr Interface kTraining[] = {{"predict", "ember_rt_model_run", "wppwpw", false},
                                    {"step", "ember_rt_model_step", "wppwp", false},
                                    {"set_hyper", "ember_rt_model_set_hyper", "wppf", false},
                                    {"get_hyper", "ember_rt_model_get_hyper", "wppp", false},
                                    {"hyper_name", "ember_rt_model_hyper_name", "ppw", false},
-                                   {"seed", "ember_rt_model_seed", "wpd", false},
                                    {"permutation", "ember_rt_model_permutation", "wppd", false},
                                    {"weight_count", "ember_rt_model_weight_count", "wp", false},
                                    {"weight", "ember_rt_model_weight", "wpwpp", false},
@@ -310,6 +309,8 @@ void writeTables(llvm::Module &module, const ArtifactRequest &request, const Com
     offer(kTraining);
   else
     offer(kInference);
+  if (writer.generatorNumber() != ~0u)
+    offer(kSeed);
   if (withMain)
     writer.forward("main", "ember_rt_main", writer.word, {writer.word, writer.pointer}, description);
 }

@@ -298,9 +298,6 @@ std::string TracedModule::emit(const std::string &stage) const {
 void TracedModule::compile(const std::string &path, std::string name) const {
   if (std::filesystem::path(path).extension() == ".ember")
     return save(path);
-  if (impl->hasStates())
-    throw Error("compile: the trace draws random numbers or moves running statistics, expected a package (.ember) or a trace in "
-                "evaluation");
   std::lock_guard lock(record::Recorder::get().mutex);
   ArtifactRequest request;
   request.predict.module = *impl->module;

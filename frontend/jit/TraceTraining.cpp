@@ -207,11 +207,21 @@ void recordPrediction(nn::Module &module, const Tensor &input, Impl &impl) {
   record::NodeRef output = record::nodeOf(module(input));
   if (output->buffer && !output->record)
     throw Error("trace_training: the model's output does not depend on its input");
-  record::Recorder::Captured captured = rehearsal.recorder.capture({record::nodeOf(input)}, {output});
+  std::vector<record::NodeRef> arguments{record::nodeOf(input)}, results{output};
+  if (rehearsal.drawing.state != rehearsal.drawing.first) {
+    arguments.push_back(rehearsal.drawing.first);
+    results.push_back(rehearsal.drawing.state);
+  }
+  record::Recorder::Captured captured = rehearsal.recorder.capture(arguments, results);
   impl.predict.module = std::move(captured.module);
-  ir::setArgumentInfo(impl.predict.main(), 0, {"input0"});
-  describeArguments(impl.predict, captured.arguments, 1, namesOf(module));
-  ir::setResultInfo(impl.predict.main(), 0, {"output0"});
+  func::FuncOp main = impl.predict.main();
+  ir::setArgumentInfo(main, 0, {"input0"});
+  Names names = namesOf(module);
+  names.try_emplace(rehearsal.drawing.first.get(), kGenerator);
+  describeArguments(impl.predict, captured.arguments, 1, names);
+  ir::setResultInfo(main, 0, {"output0"});
+  if (results.size() > 1)
+    ir::setResultInfo(main, 1, {kGenerator.name, 1});
 }
 
 void describeOptions(const optim::Optimizer &optimizer, Impl &impl) {

@@ -33,12 +33,17 @@ void printRanges(const ember_function_desc &function) {
   }
 }
 
+bool draws(const ember_model_desc *desc) { return desc->generator >= 0; }
+
 void printHelp(const ember_model_desc *desc) {
-  printf("usage: %s INPUT.npy… [-o OUTPUT.npy]… [--repeat N] [--num-threads N]\n", desc->name);
+  printf("usage: %s INPUT.npy… [-o OUTPUT.npy]… [--repeat N] [--num-threads N]%s\n", desc->name,
+         draws(desc) ? " [--seed N]" : "");
   printSignature("input", desc->predict.input_count, desc->predict.inputs);
   printSignature("output", desc->predict.output_count, desc->predict.outputs);
   printRanges(desc->predict);
   printf("Outputs go to -o in their order, or to output0.npy, output1.npy, …; --repeat prints the fastest run's time.\n");
+  if (draws(desc))
+    printf("The model draws random numbers; --seed is as manual_seed, without it they go on from where the model was traced.\n");
 }
 
 int fail(const ember_model_desc *desc, const char *text) {
@@ -49,10 +54,11 @@ int fail(const ember_model_desc *desc, const char *text) {
 struct Arguments {
   const char *inputs[kMaxTensors], *outputs[kMaxTensors];
   uint32_t inputCount = 0, outputCount = 0, threads = 0, repeat = 1;
+  const char *seed = nullptr; // a number
 };
 
 // Null, or what is wrong.
-const char *parse(int argc, char **argv, Arguments &arguments, char *text, size_t size) {
+const char *parse(const ember_model_desc *desc, int argc, char **argv, Arguments &arguments, char *text, size_t size) {
   auto number = [&](int &i, uint32_t &out) {
     char *end = nullptr;
     long value = i + 1 < argc ? strtol(argv[i + 1], &end, 10) : 0;
@@ -70,8 +76,15 @@ const char *parse(int argc, char **argv, Arguments &arguments, char *text, size_
       good = number(i, arguments.repeat);
     else if (strcmp(argv[i], "--num-threads") == 0)
       good = number(i, arguments.threads);
-    else if (argv[i][0] == '-') {
-      snprintf(text, size, "unknown option '%s', expected -o, --repeat, --num-threads or --help", argv[i]);
+    else if (draws(desc) && strcmp(argv[i], "--seed") == 0) {
+      char *end = nullptr;
+      good = i + 1 < argc && argv[i + 1][0] != 0;
+      if (good)
+        strtoull(arguments.seed = argv[i + 1], &end, 10);
+      good = good && *end == 0 && ++i;
+    } else if (argv[i][0] == '-') {
+      snprintf(text, size, "unknown option '%s', expected -o, --repeat, --num-threads%s or --help", argv[i],
+               draws(desc) ? ", --seed" : "");
       return text;
     } else
       good = arguments.inputCount < kMaxTensors && (arguments.inputs[arguments.inputCount++] = argv[i]);
@@ -144,7 +157,7 @@ extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv
   }
   Arguments arguments;
   char text[512];
-  if (const char *fault = parse(argc, argv, arguments, text, sizeof text))
+  if (const char *fault = parse(desc, argc, argv, arguments, text, sizeof text))
     return fail(desc, fault);
   if (arguments.inputCount != desc->predict.input_count) {
     snprintf(text, sizeof text, "expected %u input files, found %u (--help shows the signature)", desc->predict.input_count,
@@ -154,6 +167,8 @@ extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv
   ember_model *model = ember_rt_model_create(desc, arguments.threads);
   if (!model)
     return fail(desc, ember_rt_model_error(nullptr));
+  if (arguments.seed)
+    ember_rt_model_seed(model, strtoull(arguments.seed, nullptr, 10));
   int status = runAll(desc, model, arguments);
   ember_rt_model_destroy(model);
   return status;

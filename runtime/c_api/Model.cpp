@@ -108,7 +108,35 @@ bool prepare(ember_model_function &function, const ember_function_desc &desc) {
   return function.sizes && function.valuesSizes && function.named;
 }
 
-// Held tensors of a model that trains are memory of its own; those of others stay where the artifact has them.
+// Whether a block was allocated by itself: it lies neither in the artifact nor among the held tensors of a model that trains.
+bool isOwnBlock(const ember_model *model, const void *block) {
+  auto lies = [&](const void *first) {
+    auto *begin = static_cast<const char *>(first), *at = static_cast<const char *>(block);
+    return begin && at >= begin && at < begin + model->desc->weight_bytes;
+  };
+  return block && !lies(model->desc->weights) && !lies(model->memory);
+}
+
+// What a function updates lies in memory of the model's own, and so does its next value where it is not written in place.
+bool holdUpdates(ember_model *model, const ember_function_desc &function) {
+  for (uint32_t i = 0; i < function.update_count; ++i) {
+    uint32_t state = function.updates[i];
+    size_t bytes = bytesOf(model->desc->states[state].tensor);
+    if (!model->memory && !isOwnBlock(model, model->states[state])) {
+      void *own = ember_rt_allocate(bytes);
+      if (!own)
+        return false;
+      memcpy(own, model->states[state], bytes);
+      model->states[state] = own;
+    }
+    if (!function.in_place[i] && !model->spares[state] && !(model->spares[state] = ember_rt_allocate(bytes)))
+      return false;
+  }
+  return true;
+}
+
+// Held tensors of a model that trains are memory of its own; those of others stay where the artifact has them, unless a run
+// updates them (the generator's state, running statistics).
 bool holdTensors(ember_model *model) {
   const ember_model_desc &desc = *model->desc;
   model->states = static_cast<void **>(calloc(desc.state_count + 1, sizeof(void *)));
@@ -126,15 +154,10 @@ bool holdTensors(ember_model *model) {
   }
   for (uint32_t i = 0; i < desc.state_count; ++i)
     model->states[i] = held + desc.states[i].offset;
-  for (uint32_t i = 0; i < desc.step.update_count; ++i) {
-    uint32_t state = desc.step.updates[i];
-    if (!desc.step.in_place[i] && !(model->spares[state] = ember_rt_allocate(bytesOf(desc.states[state].tensor))))
-      return false;
-  }
   for (uint32_t i = 0; i < desc.hyper_count; ++i)
     model->hypers[i] = desc.hypers[i].value;
   model->steps = desc.steps;
-  return true;
+  return holdUpdates(model, desc.predict) && holdUpdates(model, desc.step);
 }
 
 // One arena and one scratch serve both programs: calls are serial. Where sizes have names, a call makes the room.
@@ -143,12 +166,6 @@ bool makeRoom(ember_model *model) {
     if (function->values && !reserve(model, *function))
       return false;
   return true;
-}
-
-// A tensor that is held in place lies in `memory`, its spare in a block of its own, or the other way round after a swap.
-bool isOwnBlock(const ember_model *model, const void *block) {
-  auto *at = static_cast<const char *>(block);
-  return at && (at < model->memory || at >= model->memory + model->desc->weight_bytes);
 }
 
 } // namespace
@@ -181,7 +198,7 @@ void ember_rt_model_destroy(ember_model *model) {
     ember_rt_pool_destroy(model->pool);
   ember_rt_free(model->arena);
   ember_rt_free(model->scratch);
-  for (uint32_t i = 0; model->memory && i < model->desc->state_count; ++i)
+  for (uint32_t i = 0; model->states && model->spares && i < model->desc->state_count; ++i)
     for (void *block : {model->states[i], model->spares[i]})
       if (isOwnBlock(model, block))
         ember_rt_free(block);

@@ -24,7 +24,7 @@ struct ember_model {
   int64_t arenaBytes, scratchBytes;
   char *memory;  // held tensors of a model that trains
   void **states; // by number: where a held tensor lies now
-  void **spares; // by number: where its next value goes, where a step does not write it in place
+  void **spares; // by number: where its next value goes, where it is updated and not written in place
   double *hypers;
   uint64_t steps; // taken by the optimizer
   pthread_mutex_t mutex;

@@ -9,32 +9,45 @@ struct Arguments {
   std::string model;
   std::vector<std::string> inputs, outputs;
   unsigned threads = 0;
+  std::optional<uint64_t> seed;
   CompileOptions options = CompileOptions::fromEnvironment();
 };
+
+// Not the next states of what a model holds: a run is one alone.
+std::vector<unsigned> outputsOf(const Model &model) {
+  std::vector<unsigned> numbers;
+  for (unsigned i = 0; i < model.main().getNumResults(); ++i)
+    if (model.inputs().size() == model.main().getNumArguments() || ir::resultInfo(model.main(), i).updates < 0)
+      numbers.push_back(i);
+  return numbers;
+}
 
 void run(const Arguments &own, Session &session) {
   Model model = Model::load(own.model, session);
   auto main = model.main();
-  if (own.outputs.size() > main.getNumResults())
-    throw Mistake(model.path + ": expected at most " + std::to_string(main.getNumResults()) + " outputs, found " +
+  std::vector<unsigned> outputs = outputsOf(model);
+  if (own.outputs.size() > outputs.size())
+    throw Mistake(model.path + ": expected at most " + std::to_string(outputs.size()) + " outputs, found " +
                   std::to_string(own.outputs.size()));
   if (own.inputs.empty() && !model.inputs().empty())
     throw Mistake(model.path + ": expected " + std::to_string(model.inputs().size()) + " inputs, found 0");
   for (const std::string &path : own.outputs)
     checkWritable(path);
   Tensors tensors(model, own.inputs, {}, 0);
+  if (own.seed)
+    tensors.seedGenerator(*own.seed);
   auto executable = compileProgram(*model.module, own.options);
   RunFault fault = executable->run(tensors.arguments(), tensors.results(executable->resultAlias), tensors.sizes());
   if (fault.happened)
     throw Mistake(model.path + ": index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
                   std::to_string(fault.bound));
-  for (unsigned number = 0; number < own.outputs.size(); ++number)
-    writeNpy(own.outputs[number], tensors.resultType(number), tensors.result(number));
+  for (auto [path, number] : llvm::zip(own.outputs, outputs))
+    writeNpy(path, tensors.resultType(number), tensors.result(number));
   if (!own.outputs.empty())
     return;
   std::string text;
-  for (unsigned number = 0; number < main.getNumResults(); ++number) {
-    if (main.getNumResults() > 1)
+  for (unsigned number : outputs) {
+    if (outputs.size() > 1)
       text += ir::resultInfo(main, number).name + ": ";
     text += printed(tensors.resultType(number), tensors.result(number)) + "\n";
   }
@@ -57,6 +70,7 @@ void addRun(CLI::App &app, Session &session) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_option("--threads", own->threads, "threads to run on (default: EMBER_NUM_THREADS, or one a processor)")
       ->check(CLI::Range(1, 1024));
+  command->add_option("--seed", own->seed, "of the generator of a package that draws (default: its state when it was traced)");
   command->add_flag("--interpret", own->options.interpret, "reference values in double precision instead of compiled code");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {

@@ -58,6 +58,21 @@ Tensors::Tensors(const Model &model, const std::vector<std::string> &files, std:
     throw Mistake(model.path + ": " + text);
 }
 
+void Tensors::seedGenerator(uint64_t seed) {
+  func::FuncOp main = model.main();
+  ember_generator generator;
+  ember_rt_seed(&generator, seed);
+  bool isThere = false;
+  for (unsigned i = 0; i < main.getNumArguments(); ++i)
+    if (ir::argumentInfo(main, i).role == ir::Role::Generator) {
+      owned[i] = allocate(cast<RankedTensorType>(main.getArgumentTypes()[i]));
+      ember_rt_get_state(&generator, static_cast<uint8_t *>(owned[i].get()));
+      isThere = true;
+    }
+  if (!isThere)
+    throw Mistake(model.path + ": the model draws no random numbers, found --seed");
+}
+
 RankedTensorType Tensors::resolved(Type type) const {
   SmallVector<int64_t> shape;
   for (const ir::SizeExpr &size : ir::dimSizes(cast<RankedTensorType>(type)))

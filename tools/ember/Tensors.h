@@ -17,6 +17,8 @@ public:
   /// 0 or 1. Throws Mistake where a file does not fit, or a size is not known.
   Tensors(const Model &model, const std::vector<std::string> &files, std::map<std::string, int64_t> givenSizes, uint64_t seed);
 
+  /// The model's generator starts from this seed. Throws Mistake for a model that has none.
+  void seedGenerator(uint64_t seed);
   std::vector<void *> arguments() const;
   /// Memory for results, and their pointers for a program with these aliases (Executable::resultAlias).
   std::vector<void *> results(const std::vector<int64_t> &aliases);
