@@ -24,6 +24,30 @@ void regenerate(ember_generator *g) {
   g->left = 624;
 }
 
+uint32_t tempered(uint32_t y) {
+  y ^= y >> 11;
+  y ^= (y << 7) & 0x9d2c5680u;
+  y ^= (y << 15) & 0xefc60000u;
+  return y ^ (y >> 18);
+}
+
+// The next words, a block of the state at a time: a loop that becomes vector code.
+void drawWords(ember_generator *g, uint32_t *out, uint32_t count) {
+  while (count > 0) {
+    if (g->left == 1) {
+      regenerate(g);
+      g->left = 625; // none of the block has been drawn yet
+    }
+    uint32_t some = count < g->left - 1 ? count : g->left - 1;
+    for (uint32_t i = 0; i < some; ++i)
+      out[i] = tempered(g->state[g->next + i]);
+    g->next += some;
+    g->left -= some;
+    out += some;
+    count -= some;
+  }
+}
+
 double uniform53(ember_generator *g) { return (ember_rt_random64(g) & ((1ull << 53) - 1)) * 0x1p-53; }
 float uniform24(ember_generator *g) { return (ember_rt_random32(g) & ((1u << 24) - 1)) * 0x1p-24f; }
 
@@ -187,11 +211,7 @@ void ember_rt_seed(ember_generator *g, uint64_t seed) {
 uint32_t ember_rt_random32(ember_generator *g) {
   if (--g->left == 0)
     regenerate(g);
-  uint32_t y = g->state[g->next++];
-  y ^= y >> 11;
-  y ^= (y << 7) & 0x9d2c5680u;
-  y ^= (y << 15) & 0xefc60000u;
-  return y ^ (y >> 18);
+  return tempered(g->state[g->next++]);
 }
 
 void ember_rt_skip(ember_generator *g, uint64_t words) {
@@ -243,9 +263,23 @@ void ember_rt_normal(ember_generator *g, uint32_t dtype, void *out, int64_t coun
   normalBlock(dtype, out, count - 16, mean, deviation);
 }
 
+// A number of 53 bits over 2^53 is below p when the number itself is below p 2^53, rounded up.
 void ember_rt_bernoulli(ember_generator *g, uint32_t dtype, void *out, int64_t count, double p) {
-  for (int64_t i = 0; i < count; ++i)
-    storeInteger(dtype, out, i, uniform53(g) < p);
+  uint64_t bound = p > 0 ? static_cast<uint64_t>(ceil((p < 1 ? p : 1) * 0x1p53)) : 0;
+  constexpr int64_t kChunk = 256;
+  uint32_t words[2 * kChunk];
+  uint8_t drawn[kChunk];
+  for (int64_t at = 0; at < count; at += kChunk) {
+    int64_t some = count - at < kChunk ? count - at : kChunk;
+    drawWords(g, words, static_cast<uint32_t>(2 * some));
+    for (int64_t i = 0; i < some; ++i)
+      drawn[i] = ((static_cast<uint64_t>(words[2 * i]) << 32 | words[2 * i + 1]) & ((1ull << 53) - 1)) < bound;
+    if (dtype == EMBER_BOOL)
+      memcpy(static_cast<uint8_t *>(out) + at, drawn, static_cast<size_t>(some));
+    else
+      for (int64_t i = 0; i < some; ++i)
+        storeInteger(dtype, out, at + i, drawn[i]);
+  }
 }
 
 void ember_rt_randint(ember_generator *g, uint32_t dtype, void *out, int64_t count, int64_t low, int64_t high) {
