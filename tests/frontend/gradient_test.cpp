@@ -82,6 +82,19 @@ const std::vector<Case> &cases() {
        [](auto &x) {
          return F::batch_norm(x[0], ember::zeros({3}, ember::kFloat64), ember::ones({3}, ember::kFloat64), x[1], x[2], true);
        }},
+      {"batch_norm_eval",
+       {{4, 3, 2, 2}, {3}, {3}},
+       [](auto &x) {
+         Tensor mean = ember::full({3}, 0.25, ember::kFloat64), variance = ember::full({3}, 2, ember::kFloat64);
+         return F::batch_norm(x[0], mean, variance, x[1], x[2], false);
+       }},
+      {"batch_norm_plain", {{5, 3}}, [](auto &x) { return F::batch_norm(x[0], {}, {}, {}, {}, true); }},
+      {"dropout",
+       {{4, 6}},
+       [](auto &x) {
+         ember::manual_seed(3); // the same mask for every difference
+         return F::dropout(x[0] * x[0], 0.4);
+       }},
       {"mse_loss", {{3, 4}, {3, 4}}, [](auto &x) { return F::mse_loss(x[0], x[1]); }},
       {"cross_entropy", {{3, 5}}, [](auto &x) { return F::cross_entropy(x[0], ember::tensor<int64_t>({4, 0, 2})); }},
       {"in_place_on_a_view",
