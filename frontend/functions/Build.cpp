@@ -16,6 +16,11 @@ Tensor made(Value value, const char *function) {
   return record::tensorOf(node);
 }
 
+Tensor named(Tensor tensor, const char *function) {
+  record::nodeOf(tensor)->function = function;
+  return tensor;
+}
+
 static int category(ScalarType dtype) { return dtype == kBool ? 0 : is_floating(dtype) ? 2 : 1; }
 
 ScalarType promoteTypes(ScalarType a, ScalarType b) {

@@ -15,6 +15,8 @@ struct Entry {
 
 /// The tensor of a value; `function` is PyTorch's name of its gradient, for printing.
 Tensor made(mlir::Value value, const char *function);
+/// The tensor, under PyTorch's name of the gradient of what was composed.
+Tensor named(Tensor tensor, const char *function);
 
 /// The dtype of an operation on these operands: PyTorch's promotion (tensors with dimensions, then rank-0 tensors, then
 /// numbers decide, within the highest category).

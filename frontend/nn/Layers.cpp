@@ -49,6 +49,16 @@ std::string LinearImpl::extra_repr() const {
          boolText(bias.defined());
 }
 
+static void checkPadding(const Conv2dOptions &options) {
+  const std::string &word = options.padding.word, &mode = options.padding_mode;
+  if (!word.empty() && word != "same" && word != "valid")
+    throw Error("Invalid padding string '" + word + "', should be one of {'same', 'valid'}");
+  if (word == "same" && (options.stride.height != 1 || options.stride.width != 1))
+    throw Error("padding='same' is not supported for strided convolutions");
+  if (mode != "zeros" && mode != "reflect" && mode != "replicate" && mode != "circular")
+    throw Error("padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, but got padding_mode='" + mode + "'");
+}
+
 Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_size, Conv2dOptions options)
     : inChannels(in_channels), outChannels(out_channels), kernelSize(kernel_size), options(options) {
   if (options.groups < 1)
@@ -57,6 +67,7 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_si
     throw Error("in_channels must be divisible by groups");
   if (out_channels % options.groups != 0)
     throw Error("out_channels must be divisible by groups");
+  checkPadding(options);
   int64_t perGroup = in_channels / options.groups;
   Tensor values = empty({out_channels, perGroup, kernel_size.height, kernel_size.width}, options.dtype);
   weight = register_parameter("weight", init::kaiming_uniform_(values, std::sqrt(5.0)));
@@ -65,22 +76,40 @@ Conv2dImpl::Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_si
         register_parameter("bias", uniformBias(out_channels, perGroup * kernel_size.height * kernel_size.width, options.dtype));
 }
 
+// An odd number of rows or columns for "same" has the larger half after the image.
+std::array<int64_t, 4> Conv2dImpl::borders() const {
+  if (options.padding.word != "same")
+    return {options.padding.width, options.padding.width, options.padding.height, options.padding.height};
+  int64_t wide = options.dilation.width * (kernelSize.width - 1), high = options.dilation.height * (kernelSize.height - 1);
+  return {wide / 2, wide - wide / 2, high / 2, high - high / 2};
+}
+
 Tensor Conv2dImpl::forward(const Tensor &input) {
   auto both = [](Pair pair) { return std::vector<int64_t>{pair.height, pair.width}; };
-  return functional::conv2d(input, weight, bias, both(options.stride), both(options.padding), both(options.dilation),
-                            options.groups);
+  auto [left, right, top, bottom] = borders();
+  Tensor image = input;
+  std::vector<int64_t> padding = {top, left};
+  if (options.padding_mode != "zeros" || left != right || top != bottom) {
+    std::string mode = options.padding_mode == "zeros" ? "constant" : options.padding_mode;
+    image = functional::pad(input, {left, right, top, bottom}, mode);
+    padding = {0, 0};
+  }
+  return functional::conv2d(image, weight, bias, both(options.stride), padding, both(options.dilation), options.groups);
 }
 
 std::string Conv2dImpl::extra_repr() const {
   std::string text = std::to_string(inChannels) + ", " + std::to_string(outChannels) + ", kernel_size=" + pairText(kernelSize) +
                      ", stride=" + pairText(options.stride);
-  if (options.padding.height != 0 || options.padding.width != 0)
+  if (!options.padding.word.empty())
+    text += ", padding=" + options.padding.word;
+  else if (options.padding.height != 0 || options.padding.width != 0)
     text += ", padding=" + pairText(options.padding);
   if (options.dilation.height != 1 || options.dilation.width != 1)
     text += ", dilation=" + pairText(options.dilation);
   if (options.groups != 1)
     text += ", groups=" + std::to_string(options.groups);
-  return text + (options.bias ? "" : ", bias=False");
+  text += options.bias ? "" : ", bias=False";
+  return text + (options.padding_mode == "zeros" ? "" : ", padding_mode=" + options.padding_mode);
 }
 
 BatchNorm2dImpl::BatchNorm2dImpl(int64_t num_features, BatchNormOptions options) : numFeatures(num_features), options(options) {
@@ -131,27 +160,26 @@ SoftmaxImpl::SoftmaxImpl(int64_t dim) : dim(dim) {}
 Tensor SoftmaxImpl::forward(const Tensor &input) { return functional::softmax(input, dim); }
 std::string SoftmaxImpl::extra_repr() const { return "dim=" + std::to_string(dim); }
 
-MaxPool2dImpl::MaxPool2dImpl(Pair kernel_size) : MaxPool2dImpl(kernel_size, kernel_size) {}
-MaxPool2dImpl::MaxPool2dImpl(Pair kernel_size, Pair stride, Pair padding)
-    : kernelSize(kernel_size), stride(stride), padding(padding) {}
+static std::vector<int64_t> sizes(Pair pair) { return {pair.height, pair.width}; }
+
+MaxPool2dImpl::MaxPool2dImpl(Pair kernel_size, MaxPoolOptions options) : kernelSize(kernel_size), options(options) {}
 Tensor MaxPool2dImpl::forward(const Tensor &input) {
-  return functional::max_pool2d(input, {kernelSize.height, kernelSize.width}, {stride.height, stride.width},
-                                {padding.height, padding.width});
+  return functional::max_pool2d(input, sizes(kernelSize), sizes(options.stride.value_or(kernelSize)), sizes(options.padding),
+                                options.ceil_mode);
 }
 std::string MaxPool2dImpl::extra_repr() const {
-  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(stride) +
-         ", padding=" + shortPairText(padding) + ", dilation=1, ceil_mode=False";
+  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(options.stride.value_or(kernelSize)) +
+         ", padding=" + shortPairText(options.padding) + ", dilation=1, ceil_mode=" + boolText(options.ceil_mode);
 }
 
-AvgPool2dImpl::AvgPool2dImpl(Pair kernel_size) : AvgPool2dImpl(kernel_size, kernel_size) {}
-AvgPool2dImpl::AvgPool2dImpl(Pair kernel_size, Pair stride, Pair padding)
-    : kernelSize(kernel_size), stride(stride), padding(padding) {}
+AvgPool2dImpl::AvgPool2dImpl(Pair kernel_size, AvgPoolOptions options) : kernelSize(kernel_size), options(options) {}
 Tensor AvgPool2dImpl::forward(const Tensor &input) {
-  return functional::avg_pool2d(input, {kernelSize.height, kernelSize.width}, {stride.height, stride.width},
-                                {padding.height, padding.width});
+  return functional::avg_pool2d(input, sizes(kernelSize), sizes(options.stride.value_or(kernelSize)), sizes(options.padding),
+                                options.ceil_mode, options.count_include_pad, options.divisor_override);
 }
 std::string AvgPool2dImpl::extra_repr() const {
-  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(stride) + ", padding=" + shortPairText(padding);
+  return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(options.stride.value_or(kernelSize)) +
+         ", padding=" + shortPairText(options.padding);
 }
 
 FlattenImpl::FlattenImpl(int64_t start_dim, int64_t end_dim) : startDim(start_dim), endDim(end_dim) {}
@@ -179,7 +207,7 @@ Tensor MSELoss::operator()(const Tensor &input, const Tensor &target, std::sourc
 }
 
 Tensor CrossEntropyLoss::operator()(const Tensor &input, const Tensor &target, std::source_location where) const {
-  return functional::cross_entropy(input, target, reduction, where);
+  return functional::cross_entropy(input, target, options, where);
 }
 
 } // namespace ember::nn

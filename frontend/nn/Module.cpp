@@ -99,6 +99,14 @@ static std::vector<Tensor> tensorsOf(const NamedTensors &named) {
 std::vector<Tensor> Module::parameters(bool recurse) const { return tensorsOf(named_parameters(recurse)); }
 std::vector<Tensor> Module::buffers(bool recurse) const { return tensorsOf(named_buffers(recurse)); }
 
+std::vector<std::pair<std::string, Module *>> Module::named_modules() {
+  std::vector<std::pair<std::string, Module *>> all = {{"", this}};
+  for (const auto &[name, child] : children)
+    for (const auto &[path, module] : child->named_modules())
+      all.emplace_back(path.empty() ? name : name + "." + path, module);
+  return all;
+}
+
 static void collectState(const std::string &prefix, const Module &module, NamedTensors &out) {
   for (const auto &[name, tensor] : module.named_parameters(false))
     out.emplace_back(prefix + name, tensor);

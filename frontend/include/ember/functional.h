@@ -3,6 +3,8 @@
 
 #include "ember/tensor.h"
 
+#include <optional>
+
 namespace ember::functional {
 
 Tensor relu(const Tensor &input, Here where = Here::current());
@@ -12,11 +14,21 @@ Tensor softmax(const Tensor &input, int64_t dim, Here where = Here::current());
 Tensor log_softmax(const Tensor &input, int64_t dim, Here where = Here::current());
 /// input (*, in) times weight (out, in) transposed, plus bias (out) where defined.
 Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias = {}, Here where = Here::current());
-/// input (N, C, H, W), weight (O, C/groups, KH, KW).
+/// input (N, C, H, W) or (C, H, W), weight (O, C/groups, KH, KW), bias (O).
 Tensor conv2d(const Tensor &input, const Tensor &weight, const Tensor &bias = {}, Shape stride = {1, 1}, Shape padding = {0, 0},
               Shape dilation = {1, 1}, int64_t groups = 1, Here where = Here::current());
-Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, Here where = Here::current());
-Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, Here where = Here::current());
+/// input (N, C, H, W) or (C, H, W); no stride: the kernel's. ceil_mode: sizes are rounded up, a window may reach beyond the
+/// border.
+Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, bool ceil_mode = false,
+                  Here where = Here::current());
+/// As max_pool2d. The sum of a window is divided by the number of its elements, borders included unless told, or by
+/// divisor_override.
+Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, bool ceil_mode = false,
+                  bool count_include_pad = true, std::optional<int64_t> divisor_override = {}, Here where = Here::current());
+/// Borders before and after the last dimension, then the one before it, …. mode: "constant" (of `value`; negative borders cut),
+/// "reflect", "replicate" or "circular".
+Tensor pad(const Tensor &input, const Shape &borders, const std::string &mode = "constant", double value = 0,
+           Here where = Here::current());
 /// Normalises (N, C, …) over all dimensions but 1: by the batch's statistics in training, else by the running ones. Training
 /// moves running_mean and running_var in place, by `momentum` towards the batch's (of n elements, the variance divided by n - 1).
 /// Undefined: running statistics, which are then not kept (training alone); weight (1) and bias (0).
@@ -26,7 +38,15 @@ Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, 
 Tensor dropout(const Tensor &input, double p = 0.5, bool training = true, Here where = Here::current());
 /// reduction: "mean", "sum" or "none".
 Tensor mse_loss(const Tensor &input, const Tensor &target, const std::string &reduction = "mean", Here where = Here::current());
-/// input (N, C), target int64 (N): labels out of range throw here, before anything is computed.
+struct CrossEntropyOptions {
+  Tensor weight = {};             // (C), a factor for each class; undefined: 1
+  int64_t ignore_index = -100;    // samples with this label count for nothing
+  std::string reduction = "mean"; // over the factors of the samples' classes
+  double label_smoothing = 0;     // this share of a target is spread over all classes
+};
+/// input (C), (N, C) or (N, C, …). target: the classes, int64, of the input's shape without C; or shares of all classes, of the
+/// input's shape. Labels out of range throw here, before anything is computed, where they are in memory.
+Tensor cross_entropy(const Tensor &input, const Tensor &target, const CrossEntropyOptions &options, Here where = Here::current());
 Tensor cross_entropy(const Tensor &input, const Tensor &target, const std::string &reduction = "mean",
                      Here where = Here::current());
 /// Rows of weight (V, D) by index.

@@ -1,6 +1,7 @@
 // The layers: PyTorch's modules of the same names, defaults and initial values.
 #pragma once
 
+#include "ember/functional.h"
 #include "ember/nn/module.h"
 
 #include <array>
@@ -31,14 +32,25 @@ private:
 };
 EMBER_MODULE(Linear);
 
+/// Rows and columns at each border; or "same" (the output is as large as the input) or "valid" (none).
+struct Padding : Pair {
+  std::string word;
+  Padding(int64_t both) : Pair(both) {}
+  Padding(int64_t height, int64_t width) : Pair(height, width) {}
+  template <size_t N> Padding(const char (&word)[N]) : Pair(0), word(word) {}
+};
+
 struct Conv2dOptions {
-  Pair stride = 1, padding = 0, dilation = 1;
+  Pair stride = 1;
+  Padding padding = 0;
+  Pair dilation = 1;
   int64_t groups = 1;
   bool bias = true;
+  std::string padding_mode = "zeros"; // or "reflect", "replicate", "circular"
   ScalarType dtype = kFloat32;
 };
 
-/// Cross-correlation. input: (N, in_channels, H, W), output: (N, out_channels, H', W'),
+/// Cross-correlation. input: (N, in_channels, H, W) or without N, output: (N, out_channels, H', W'),
 /// H' = (H + 2 padding - dilation (kernel - 1) - 1) / stride + 1.
 class Conv2dImpl : public Module {
 public:
@@ -50,6 +62,8 @@ public:
   Tensor weight, bias;
 
 private:
+  std::array<int64_t, 4> borders() const; // left, right, top, bottom
+
   int64_t inChannels, outChannels;
   Pair kernelSize;
   Conv2dOptions options;
@@ -120,31 +134,46 @@ private:
 };
 EMBER_MODULE(Softmax);
 
-/// The largest value of each window. Without a stride the windows do not overlap. input: (N, C, H, W).
+struct MaxPoolOptions {
+  std::optional<Pair> stride = {}; // the kernel's
+  Pair padding = 0;
+  bool ceil_mode = false; // sizes are rounded up
+};
+
+/// The largest value of each window. Without a stride the windows do not overlap. input: (N, C, H, W) or (C, H, W).
 class MaxPool2dImpl : public Module {
 public:
-  explicit MaxPool2dImpl(Pair kernel_size);
-  MaxPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0);
+  explicit MaxPool2dImpl(Pair kernel_size, MaxPoolOptions options = {});
+  MaxPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0) : MaxPool2dImpl(kernel_size, MaxPoolOptions{stride, padding}) {}
   Tensor forward(const Tensor &input) override;
   std::string type_name() const override { return "MaxPool2d"; }
   std::string extra_repr() const override;
 
 private:
-  Pair kernelSize, stride, padding;
+  Pair kernelSize;
+  MaxPoolOptions options;
 };
 EMBER_MODULE(MaxPool2d);
 
-/// The mean of each window; padding counts. input: (N, C, H, W).
+struct AvgPoolOptions {
+  std::optional<Pair> stride = {}; // the kernel's
+  Pair padding = 0;
+  bool ceil_mode = false, count_include_pad = true;
+  std::optional<int64_t> divisor_override = {}; // instead of the number of elements
+};
+
+/// The mean of each window; borders count unless told. input: (N, C, H, W) or (C, H, W).
 class AvgPool2dImpl : public Module {
 public:
-  explicit AvgPool2dImpl(Pair kernel_size);
-  AvgPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0);
+  explicit AvgPool2dImpl(Pair kernel_size, AvgPoolOptions options = {});
+  AvgPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0) : AvgPool2dImpl(kernel_size, AvgPoolOptions{stride, padding}) {}
   Tensor forward(const Tensor &input) override;
   std::string type_name() const override { return "AvgPool2d"; }
   std::string extra_repr() const override;
 
 private:
-  Pair kernelSize, stride, padding;
+  Pair kernelSize;
+  AvgPoolOptions options;
 };
 EMBER_MODULE(AvgPool2d);
 
@@ -202,15 +231,16 @@ private:
   std::string reduction;
 };
 
-/// Negative log-likelihood of the target classes under softmax. input: (N, C), target: int64 (N).
+/// Negative log-likelihood of the targets under softmax: functional::cross_entropy.
 class CrossEntropyLoss {
 public:
-  explicit CrossEntropyLoss(std::string reduction = "mean") : reduction(std::move(reduction)) {}
+  explicit CrossEntropyLoss(std::string reduction = "mean") : options{.reduction = std::move(reduction)} {}
+  explicit CrossEntropyLoss(functional::CrossEntropyOptions options) : options(std::move(options)) {}
   Tensor operator()(const Tensor &input, const Tensor &target,
                     std::source_location where = std::source_location::current()) const;
 
 private:
-  std::string reduction;
+  functional::CrossEntropyOptions options;
 };
 
 } // namespace ember::nn

@@ -50,6 +50,8 @@ public:
   std::vector<Tensor> parameters(bool recurse = true) const;
   std::vector<Tensor> buffers(bool recurse = true) const;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> named_children() const { return children; }
+  /// This module under the name "", then all below it by path.
+  std::vector<std::pair<std::string, Module *>> named_modules();
 
   /// Parameters and buffers by path (`0.weight`), as detached tensors that share memory with the module's.
   NamedTensors state_dict() const;
