@@ -82,6 +82,13 @@ const std::vector<Case> &cases() {
        [](auto &x) {
          return F::batch_norm(x[0], ember::zeros({3}, ember::kFloat64), ember::ones({3}, ember::kFloat64), x[1], x[2], true);
        }},
+      {"conv2d_of_gathered",
+       {{1, 2, 5, 4}, {4, 2, 3, 2}},
+       [](auto &x) {
+         Tensor rows = ember::tensor<int64_t>({2, 1, 0, 1, 2, 3, 4, 3, 2}),
+                columns = ember::tensor<int64_t>({2, 1, 0, 1, 2, 3, 2, 1});
+         return F::conv2d(ember::index_select(ember::index_select(x[0], 2, rows), 3, columns), x[1]);
+       }},
       {"batch_norm_eval",
        {{4, 3, 2, 2}, {3}, {3}},
        [](auto &x) {
