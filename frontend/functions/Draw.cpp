@@ -28,9 +28,15 @@ Draw::Draw(record::Recorder &recorder, uint64_t words) : recorder(recorder) {
   before = recorder.valueOf(recorder.memoryNode(typeOf({kGeneratorBytes}, kUInt8), std::move(snapshot)));
 }
 
+Draw::Draw(record::Recorder &recorder) : Draw(recorder, 0) { runs = !recorder.drawing; }
+
 void Draw::after(Value next) {
   if (recorder.drawing)
     recorder.drawing->state = recorder.nodeOf(next);
+  if (!runs)
+    return;
+  auto *bytes = static_cast<const uint8_t *>(recorder.materialize(recorder.nodeOf(next))->data);
+  default_generator().set_state(std::vector<uint8_t>(bytes, bytes + kGeneratorBytes));
 }
 
 } // namespace functions

@@ -12,6 +12,8 @@ namespace ember::functions {
 class Draw {
 public:
   Draw(record::Recorder &recorder, uint64_t words);
+  /// Of ops whose words are not known: eager, `after` runs them, and the generator goes on from their state.
+  explicit Draw(record::Recorder &recorder);
 
   /// The state that the op takes.
   mlir::Value before;
@@ -20,6 +22,7 @@ public:
 
 private:
   record::Recorder &recorder;
+  bool runs = false;
 };
 
 } // namespace ember::functions

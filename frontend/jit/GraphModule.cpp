@@ -1,6 +1,8 @@
 #include "jit/GraphModule.h"
 
 #include "functions/Build.h"
+#include "functions/Draw.h"
+#include "ir/ops/Constant.h"
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -26,9 +28,12 @@ static nn::Module &holderOf(nn::Module &top, std::string &path) {
 }
 
 GraphModule::GraphModule(std::shared_ptr<TracedModule::Impl> own) : trace(std::move(own)), main(trace->main()) {
-  if (trace->inputCount() != 1 || main.getNumResults() != 1)
-    throw Error("traced module: it has " + std::to_string(trace->inputCount()) + " inputs and " +
-                std::to_string(main.getNumResults()) + " outputs, expected one of each for training");
+  unsigned outputs = 0;
+  for (unsigned i = 0; i < main.getNumResults(); ++i)
+    outputs += ir::resultInfo(main, i).updates < 0;
+  if (trace->inputCount() != 1 || outputs != 1 || ir::resultInfo(main, 0).updates >= 0)
+    throw Error("traced module: it has " + std::to_string(trace->inputCount()) + " inputs and " + std::to_string(outputs) +
+                " outputs, expected one of each for training");
   record::Recorder &recorder = record::Recorder::get();
   if (main.getContext() != &recorder.context()) {
     copy = record::copyInto(recorder.context(), *trace->module);
@@ -54,21 +59,47 @@ static RankedTensorType at(Type type, const ir::SizeValues &sizes) {
   return RankedTensorType::get(shape, getElementTypeOrSelf(type));
 }
 
+// What the trace updates is updated here: buffers of this module, and the generator that everything draws from.
+void GraphModule::update(IRMapping &mapping, functions::Draw *draw) {
+  NoGradGuard noGrad;
+  record::Recorder &recorder = record::Recorder::get();
+  Operation *end = main.getBody().front().getTerminator();
+  Value state;
+  for (unsigned i = 0; i < main.getNumResults(); ++i) {
+    int64_t argument = ir::resultInfo(main, i).updates;
+    if (argument < 0)
+      continue;
+    Value next = mapping.lookup(end->getOperand(i));
+    if (ir::argumentInfo(main, argument).role == ir::Role::Generator)
+      state = next;
+    else
+      record::write(memory[argument - 1], recorder.emit<ir::DetachOp>(next));
+  }
+  if (state)
+    draw->after(state);
+}
+
 Tensor GraphModule::forward(const Tensor &input) {
   functions::Entry entry(Here::current());
   ir::SizeValues sizes = trace->bind({input});
   IRMapping mapping;
   mapping.map(main.getArgument(0), record::read(input));
-  for (auto [number, tensor] : llvm::enumerate(memory))
-    mapping.map(main.getArgument(number + 1), record::read(tensor));
+  std::optional<functions::Draw> draw;
+  for (auto [number, tensor] : llvm::enumerate(memory)) {
+    bool isGenerator = ir::argumentInfo(main, number + 1).role == ir::Role::Generator;
+    if (isGenerator)
+      draw.emplace(entry.recorder);
+    mapping.map(main.getArgument(number + 1), isGenerator ? draw->before : record::read(tensor));
+  }
   for (Operation &op : main.getBody().front().without_terminator()) {
     Operation *own = op.clone(mapping);
     for (Value result : own->getResults())
       result.setType(at(result.getType(), sizes));
     entry.recorder.builder().insert(own); // its types stand: it is hashed now
   }
-  Operation *end = main.getBody().front().getTerminator();
-  return functions::made(mapping.lookup(end->getOperand(0)), "GraphModuleBackward0");
+  Tensor output = functions::made(mapping.lookup(main.getBody().front().getTerminator()->getOperand(0)), "GraphModuleBackward0");
+  update(mapping, draw ? &*draw : nullptr);
+  return output;
 }
 
 nn::ModuleHolder<nn::Module> TracedModule::module() const {

@@ -2,7 +2,7 @@
 #include <ember/ember.h>
 
 #include "Shell.h"
-#include <cstring>
+#include <algorithm>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -154,6 +154,38 @@ TEST(DrawsArtifact, ATrainingStepDrawsAsTheProcessDoes) {
     EXPECT_EQ(out, values(model(x))) << "step " << i;
   }
   library.function<void(void *)>("noisy_train_destroy")(handle);
+}
+
+// A trace in training is a module that draws, and moves statistics of its own, as the one that was traced.
+TEST(DrawsArtifact, ATraceThatDrawsIsTrained) {
+  auto make = [] {
+    ember::manual_seed(0);
+    return nn::Sequential(nn::Conv2d(1, 2, 3), nn::BatchNorm2d(2), nn::Dropout(0.3), nn::Flatten(), nn::Linear(8, 3));
+  };
+  Tensor x = ember::randn({5, 1, 4, 4}), labels = ember::tensor<int64_t>({0, 2, 1, 2, 0});
+  nn::Sequential model = make();
+  nn::ModuleHolder<nn::Module> graph = ember::jit::trace(model, {x}).module();
+  auto losses = [&](auto &module) {
+    ember::manual_seed(4);
+    ember::optim::SGD optimizer(module->parameters(), {.lr = 0.1});
+    std::vector<float> all;
+    for (int step = 0; step < 3; ++step) {
+      optimizer.zero_grad();
+      Tensor loss = nn::CrossEntropyLoss()(module(x), labels);
+      loss.backward();
+      optimizer.step();
+      all.push_back(loss.item<float>());
+    }
+    for (const Tensor &buffer : module->buffers())
+      for (double value : buffer.template to_vector<double>())
+        all.push_back(static_cast<float>(value));
+    all.push_back(ember::rand({1}).item<float>());
+    return all;
+  };
+  std::vector<float> traced = losses(graph), own = losses(model);
+  std::sort(traced.begin() + 3, traced.end() - 1); // a trace has its buffers in another order
+  std::sort(own.begin() + 3, own.end() - 1);
+  EXPECT_EQ(traced, own);
 }
 
 } // namespace
