@@ -59,6 +59,14 @@ Scalar CopyOp::evaluateScalar(ArrayRef<Scalar> args) { return args[0]; }
 SmallVector<Value> CopyOp::buildVjp(OpBuilder &, ValueRange cotangents, ArrayRef<bool>) { return {cotangents[0]}; }
 void CopyOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 
+Value WithHistoryOp::emitScalar(OpBuilder &, Location, ValueRange args) { return args[0]; }
+OpFoldResult WithHistoryOp::fold(FoldAdaptor) { return getInput(); } // after differentiation
+Scalar WithHistoryOp::evaluateScalar(ArrayRef<Scalar> args) { return args[0]; }
+SmallVector<Value> WithHistoryOp::buildVjp(OpBuilder &, ValueRange cotangents, ArrayRef<bool>) {
+  return {Value(), cotangents[0]};
+}
+void WithHistoryOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
+
 Value DetachOp::emitScalar(OpBuilder &, Location, ValueRange args) { return args[0]; }
 OpFoldResult DetachOp::fold(FoldAdaptor) { return getInput(); } // after differentiation
 Scalar DetachOp::evaluateScalar(ArrayRef<Scalar> args) { return args[0]; }

@@ -56,6 +56,22 @@ def Ember_CopyOp : Ember_IdentityOp<"copy", [DeclareOpInterfaceMethods<Ember_Dif
   }];
 }
 
+def Ember_WithHistoryOp
+    : Ember_Op<"with_history", [Pure, SameOperandsAndResultType, DeclareOpInterfaceMethods<Ember_IndexedOp>,
+                                DeclareOpInterfaceMethods<Ember_ScalarOp>, DeclareOpInterfaceMethods<Ember_DifferentiableOp>]> {
+  let summary = "one tensor's value, whose gradient goes to another";
+  let description = [{
+    with_history(x, h) = x; the gradient goes to h, none to x. A write without gradients changes what a tensor holds, not what it
+    is the gradient of.
+    Shapes: operands and result have one type. Errors: none.
+    Example: `%y = ember.with_history %x, %h : tensor<4xf32>`
+  }];
+  let arguments = (ins Ember_Tensor:$input, Ember_Tensor:$history);
+  let results = (outs Ember_Tensor:$result);
+  let hasFolder = 1;
+  let assemblyFormat = "$input `,` $history attr-dict `:` type($result)";
+}
+
 def Ember_DetachOp : Ember_IdentityOp<"detach", [Ember_NoGradient]> {
   let summary = "the operand's value, without gradient";
   let description = [{

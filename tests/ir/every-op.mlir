@@ -36,7 +36,8 @@ func.func @main(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %28 = ember.maximum %27, %y : tensor<4x8xf32>
   %29 = ember.minimum %28, %y : tensor<4x8xf32>
   %30 = ember.pow %29, %y : tensor<4x8xf32>
-  return %30 : tensor<4x8xf32>
+  %31 = ember.with_history %30, %y : tensor<4x8xf32>
+  return %31 : tensor<4x8xf32>
 }
 
 func.func @logic(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>) -> tensor<4x8xi64> {

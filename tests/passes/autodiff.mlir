@@ -28,6 +28,19 @@ func.func @twice(%x: tensor<4xf32>, %unused: tensor<4xf32>) -> tensor<f32> {
 
 // -----
 
+// The gradient goes to the history.
+// CHECK-LABEL: func.func @with_history
+// CHECK-SAME: %[[X:.*]]: tensor<4xf32>, %[[H:.*]]: tensor<4xf32>)
+// CHECK: %[[ZERO:.*]] = ember.broadcast
+// CHECK: return
+func.func @with_history(%x: tensor<4xf32>, %h: tensor<4xf32>) -> tensor<f32> {
+  %0 = ember.with_history %x, %h : tensor<4xf32>
+  %1 = ember.sum %0 [0] : tensor<4xf32> -> tensor<f32>
+  return %1 : tensor<f32>
+}
+
+// -----
+
 // detach ends the flow.
 // CHECK-LABEL: func.func @detached
 // CHECK-NOT: ember.mul

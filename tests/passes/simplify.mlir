@@ -45,7 +45,8 @@ func.func @repeated(%x: tensor<4xf32>, %c: tensor<4xi1>) -> (tensor<4xf32>, tens
   %5 = ember.not %4 : tensor<4xi1>
   %6 = ember.copy %x : tensor<4xf32>
   %7 = ember.detach %6 : tensor<4xf32>
-  %8 = ember.select %c, %7, %x : tensor<4xi1>, tensor<4xf32>
+  %9 = ember.with_history %7, %1 : tensor<4xf32>
+  %8 = ember.select %c, %9, %x : tensor<4xi1>, tensor<4xf32>
   return %1, %3, %5, %7, %8 : tensor<4xf32>, tensor<4xf32>, tensor<4xi1>, tensor<4xf32>, tensor<4xf32>
 }
 
