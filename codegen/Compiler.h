@@ -33,8 +33,11 @@ public:
 /// A fault while a program ran: an index out of range. Nothing that aliases an argument was written.
 struct RunFault {
   bool happened = false;
-  int64_t value = 0, bound = 0;
-  std::string location; // of the op
+  int32_t op = 0;      ///< its number among the ops of `main` as it was given to be compiled; past the last where unknown
+  std::string place;   ///< where that op was recorded: `model.cpp:41:9: gather`; empty where unknown
+  std::string message; ///< `index 7 is out of bounds for a dimension with size 3`
+  /// Place and message.
+  std::string text() const { return place.empty() ? message : place + ": " + message; }
 };
 
 /// Bytes of an arena, and of the largest set of values that live at once in it: no arena is smaller.
@@ -76,8 +79,13 @@ std::string emitStage(mlir::ModuleOp program, const std::string &stage, const Co
 /// Kernels that this process compiled so far, read from the folder of compiled kernels, and found in memory.
 struct CompileCounters {
   int64_t kernelsCompiled = 0, kernelsLoaded = 0, kernelsReused = 0;
+  int64_t objectsInMemory = 0; ///< of machine code; each holds the kernels that were compiled together
 };
 CompileCounters compileCounters();
+
+/// Kernels that memory keeps at most, the least recently used going first (default: 4096); their code is freed when no program
+/// has them.
+void setKernelsKept(size_t count);
 
 /// The pool that programs of this process run on: EMBER_NUM_THREADS, or one thread a processor, until `setProcessThreads`.
 ember_pool *processPool();

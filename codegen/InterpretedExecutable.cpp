@@ -1,5 +1,6 @@
 #include "codegen/InterpretedExecutable.h"
 
+#include "codegen/OpPlaces.h"
 #include "codegen/Pipeline.h"
 #include "ir/EmberDialect.h"
 #include "ir/interpret/Bytes.h"
@@ -12,6 +13,7 @@ namespace ember {
 
 InterpretedExecutable::InterpretedExecutable(ModuleOp program) : module(program.clone()) {
   resultAlias.assign(mainOf(*module).getNumResults(), -1);
+  numberOps(mainOf(*module));
 }
 
 RunFault InterpretedExecutable::run(const std::vector<void *> &arguments, const std::vector<void *> &results,
@@ -25,8 +27,13 @@ RunFault InterpretedExecutable::run(const std::vector<void *> &arguments, const 
       shape.push_back(size.evaluate(sizes));
     values.push_back(referenceOf(RankedTensorType::get(shape, type.getElementType()), memory));
   }
-  auto computed = interpret(function, std::move(values));
   RunFault fault;
+  ScopedDiagnosticHandler handler(function.getContext(), [&](Diagnostic &diagnostic) {
+    fault.op = opNumber(diagnostic.getLocation());
+    fault.place = opPlace(diagnostic.getLocation());
+    fault.message = diagnostic.str();
+  });
+  auto computed = interpret(function, std::move(values));
   fault.happened = failed(computed);
   if (!fault.happened)
     for (auto [value, memory] : llvm::zip_equal(*computed, results))

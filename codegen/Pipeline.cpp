@@ -1,5 +1,6 @@
 #include "codegen/Pipeline.h"
 
+#include "codegen/OpPlaces.h"
 #include "codegen/Timing.h"
 #include "passes/Decompose.h"
 #include "passes/FoldConstants.h"
@@ -57,6 +58,7 @@ static void fitMemory(func::FuncOp function, const TargetModel &target, const Co
 
 void simplifyGraph(func::FuncOp function, const CompileOptions &options) {
   PassTimer timer("graph");
+  numberOps(function);
   passes::decompose(function);
   if (!options.simplify)
     return;

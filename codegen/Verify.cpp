@@ -95,8 +95,7 @@ private:
       results.push_back(bytes.data());
     RunFault fault = executable->run(arguments, results, sizes);
     if (fault.happened)
-      throw CompileError("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
-                         std::to_string(fault.bound));
+      throw CompileError(fault.text());
     for (auto [argument, bytes] : llvm::zip_equal(function.getArguments(), arguments))
       values[argument] = referenceOf(resolved(argument.getType()), bytes);
     for (auto [value, bytes] : llvm::zip_equal(computed, memory))

@@ -50,7 +50,7 @@ if [ "$gtests" -lt "$least_gtests" ] || [ "$files" -lt "$least_files" ]; then
   exit 1
 fi
 if [ "$long" -eq 1 ]; then
-  EMBER_TEST_COUNT=20000 build/bin/ember_frontend_tests --gtest_filter='RandomPrograms.*' --gtest_brief=1
+  EMBER_TEST_COUNT=20000 build/bin/ember_frontend_tests --gtest_filter='RandomPrograms.*:Recording.CodeOfPrograms*' --gtest_brief=1
   build/bin/ember_graph_tests --gtest_brief=1 --count 2000 --seed 1000
   # What lives as long as the process (the recorder, its context) is no leak; LLVM's libraries are built without the sanitizer, so
   # memory that their inlined allocators poison here is not unpoisoned there.

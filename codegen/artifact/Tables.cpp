@@ -57,18 +57,26 @@ public:
       for (const ember_buffer_ref &ref : table.buffers[number])
         buffers.push_back(structure({u32(ref.kind), u32(ref.index)}));
       launches.push_back(structure({text(launch.name), module.getFunction(symbols[number]), array(buffers),
-                                    numbers<uint32_t>(table.params[number]), u32(launch.buffer_count), u32(launch.param_count),
-                                    u32(launch.extent), u32(launch.scratch), u32(launch.grain),
+                                    numbers<uint32_t>(table.params[number]), ops(table.ops[number]), u32(launch.buffer_count),
+                                    u32(launch.param_count), u32(launch.extent), u32(launch.scratch), u32(launch.grain),
                                     llvm::ConstantFP::get(llvm::Type::getFloatTy(context), launch.nanoseconds_per_unit)}));
     }
     llvm::SmallVector<llvm::Constant *> arenaValues;
     for (const ember_arena_value &own : table.arenaValues)
       arenaValues.push_back(structure({u32(own.offset), u32(own.bytes), u32(own.first), u32(own.last)}));
+    llvm::SmallVector<llvm::Constant *> places;
+    for (const ember_op_place &own : table.opPlaces)
+      places.push_back(structure({u32(own.op), u32(0), text(own.text)}));
     const ember_program &own = table.program;
-    return global(structure({u32(own.abi), u32(own.argument_count), u32(own.result_count), u32(own.launch_count),
-                             u32(own.value_count), u32(own.size_count), u32(own.arena_value_count), u32(0), array(launches),
-                             numbers<int64_t>(table.staticValues), numbers<int64_t>(table.valueCode), texts(table.sizeNames),
-                             array(arenaValues), u32(own.arena_bytes), u32(own.scratch_bytes), u32(own.fault_launches), u32(0)}));
+    return global(
+        structure({u32(own.abi), u32(own.argument_count), u32(own.result_count), u32(own.launch_count), u32(own.value_count),
+                   u32(own.size_count), u32(own.arena_value_count), u32(0), array(launches), numbers<int64_t>(table.staticValues),
+                   numbers<int64_t>(table.valueCode), texts(table.sizeNames), array(arenaValues), array(places),
+                   u32(own.arena_bytes), u32(own.scratch_bytes), u32(own.fault_launches), u32(own.op_place_count)}));
+  }
+
+  llvm::Constant *ops(llvm::ArrayRef<int32_t> list) {
+    return numbers<uint32_t>({reinterpret_cast<const uint32_t *>(list.data()), list.size()});
   }
 
   llvm::Constant *texts(llvm::ArrayRef<std::string> list) {

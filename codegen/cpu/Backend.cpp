@@ -189,6 +189,9 @@ static void check(llvm::Error error) {
     throw std::runtime_error("loading code: " + llvm::toString(std::move(error)));
 }
 
+static std::atomic<int64_t> objectsLoaded;
+int64_t LoadedCode::count() { return objectsLoaded; }
+
 LoadedCode::LoadedCode(const std::string &object) : engine(std::make_unique<Engine>()) {
   PassTimer timer("load");
   initializeTargets();
@@ -213,9 +216,10 @@ LoadedCode::LoadedCode(const std::string &object) : engine(std::make_unique<Engi
   name("ember_rt_draw_randperm", &ember_rt_draw_randperm);
   check(library.define(llvm::orc::absoluteSymbols(std::move(symbols))));
   check(engine->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "kernels")));
+  ++objectsLoaded;
 }
 
-LoadedCode::~LoadedCode() = default;
+LoadedCode::~LoadedCode() { --objectsLoaded; }
 
 void *LoadedCode::find(const std::string &symbol) const {
   auto address = engine->jit->lookup(symbol);

@@ -41,6 +41,8 @@ public:
   explicit LoadedCode(const std::string &object);
   ~LoadedCode();
   void *find(const std::string &symbol) const; // asserts that it is there
+  /// Objects that are in memory now.
+  static int64_t count();
 
 private:
   struct Engine;

@@ -29,7 +29,6 @@ public:
   unsigned lanes;
 
   mlir::Value fault; // pointer to the fault slot
-  int32_t faultOp = 0;
 
   mlir::Value constant(int64_t value);
   mlir::Value add(mlir::Value a, mlir::Value b) { return mlir::arith::AddIOp::create(builder, loc, a, b); }

@@ -1,5 +1,6 @@
 #include "codegen/cpu/HostTable.h"
 
+#include "codegen/OpPlaces.h"
 #include "ir/EmberDialect.h"
 #include "ir/ops/Kernel.h"
 #include <map>
@@ -36,6 +37,7 @@ public:
     program.launches = table->launches.data();
     program.arena_bytes = newValue(plan.certificate.arenaBytes);
     program.scratch_bytes = newValue((scratch + 63) / 64 * 64);
+    writePlaces();
     writeValues();
     return std::move(table);
   }
@@ -50,6 +52,25 @@ private:
     if (isNew)
       place->second = newValue(size);
     return place->second;
+  }
+
+  // What every op of a kernel that can fault was in the program as it was recorded.
+  std::vector<int32_t> opsOf(KernelOp kernel) {
+    std::vector<int32_t> numbers;
+    for (Operation &op : kernel.getBody().front().without_terminator()) {
+      numbers.push_back(opNumber(op.getLoc()));
+      std::string place = opPlace(op.getLoc());
+      if (!place.empty())
+        places.try_emplace(numbers.back(), place);
+    }
+    return numbers;
+  }
+
+  void writePlaces() {
+    for (const auto &[op, text] : places)
+      table->opPlaces.push_back({op, table->placeTexts.emplace_back(text).c_str()});
+    table->program.op_places = table->opPlaces.data();
+    table->program.op_place_count = table->opPlaces.size();
   }
 
   // Numbers, or code that computes them and the arena's layout at entry.
@@ -108,6 +129,10 @@ private:
     launch.kernel = own.function;
     launch.buffers = buffers.data();
     launch.params = params.data();
+    std::vector<int32_t> &ops = table->ops.emplace_back();
+    if (own.code.canFault)
+      ops = opsOf(kernel);
+    launch.ops = ops.empty() ? nullptr : ops.data();
     launch.buffer_count = buffers.size();
     launch.param_count = params.size();
     launch.extent = value(own.code.extent);
@@ -124,6 +149,7 @@ private:
   std::vector<SizeExpr> values;
   std::map<SizeExpr, uint32_t> known;
   std::map<unsigned, uint32_t> offsets;
+  std::map<int32_t, std::string> places; // by op
 };
 
 } // namespace

@@ -24,10 +24,12 @@ struct HostTable {
 
   std::vector<ember_launch> launches;
   std::vector<ember_arena_value> arenaValues;
+  std::vector<ember_op_place> opPlaces; // by op
   std::vector<const char *> sizeNamePointers;
   std::deque<std::vector<ember_buffer_ref>> buffers;
   std::deque<std::vector<uint32_t>> params;
-  std::deque<std::string> names;
+  std::deque<std::vector<int32_t>> ops; // by launch; empty where it cannot fault
+  std::deque<std::string> names, placeTexts;
 };
 
 /// A size as the runtime reads it (ember_program.value_code), appended.

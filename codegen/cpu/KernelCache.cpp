@@ -167,12 +167,6 @@ std::vector<LoadedKernel> compileKernels(ArrayRef<KernelOp> kernels, const CpuTa
   return result;
 }
 
-void setKernelsKept(size_t count) {
-  KernelCache &cache = kernelCache();
-  std::lock_guard lock(cache.mutex);
-  cache.memory.setLimit(count);
-}
-
 } // namespace ember::cpu
 
 namespace ember {
@@ -180,7 +174,15 @@ namespace ember {
 CompileCounters compileCounters() {
   cpu::KernelCache &cache = cpu::kernelCache();
   std::lock_guard lock(cache.mutex);
-  return cache.counters;
+  CompileCounters counters = cache.counters;
+  counters.objectsInMemory = cpu::LoadedCode::count();
+  return counters;
+}
+
+void setKernelsKept(size_t count) {
+  cpu::KernelCache &cache = cpu::kernelCache();
+  std::lock_guard lock(cache.mutex);
+  cache.memory.setLimit(count);
 }
 
 } // namespace ember

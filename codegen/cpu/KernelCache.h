@@ -19,8 +19,4 @@ struct LoadedKernel {
 /// kernels (their text without labels and places), level, and compiler have equal code.
 std::vector<LoadedKernel> compileKernels(llvm::ArrayRef<ir::KernelOp> kernels, const CpuTarget &target, const Level &level);
 
-/// Kernels that memory keeps at most, the least recently used going first (default: 4096); their code is freed when no program
-/// has them. 0: none.
-void setKernelsKept(size_t count);
-
 } // namespace ember::cpu

@@ -114,8 +114,10 @@ RunFault NativeExecutable::run(const std::vector<void *> &arguments, const std::
   if (ember_rt_run_timed(&table->program, processPool(), values, arguments.data(), results.data(), memory, room, nullptr, &fault,
                          times) != 0) {
     result.happened = true;
-    result.value = fault.value;
-    result.bound = fault.bound;
+    result.op = fault.op;
+    result.place = ember_rt_place_of_op(&table->program, fault.op);
+    result.message =
+        "index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " + std::to_string(fault.bound);
   }
   return result;
 }

@@ -104,7 +104,12 @@ Value Walker::variableValue(VariableId id, bool asVector) {
   return asVector ? e.broadcast(value) : value;
 }
 
-// A loaded index: clamped into its range, the first one outside noted as a fault.
+// By its place in the kernel's body, which is part of the kernel's key, not in the program: equal kernels share their code.
+static int32_t numberInKernel(Operation *op) {
+  return static_cast<int32_t>(std::distance(op->getBlock()->begin(), op->getIterator()));
+}
+
+// A loaded index: clamped into its range, one outside noted as a fault of the op that reads by it.
 Value Walker::element(VariableId id) {
   const Space::Variable variable = e.space.variable(id);
   OpBuilder &b = e.builder;
@@ -126,7 +131,7 @@ Value Walker::element(VariableId id) {
       shown = vector::ReductionOp::create(b, e.loc, vector::CombiningKind::MAXUI, masked);
     }
     Value scalarBound = isVector ? index(variable.extent, false) : bound;
-    Value op = arith::ConstantOp::create(b, e.loc, b.getI32IntegerAttr(e.faultOp));
+    Value op = arith::ConstantOp::create(b, e.loc, b.getI32IntegerAttr(numberInKernel(variable.reader)));
     LLVM::CallOp::create(b, e.loc, TypeRange{}, "ember_rt_note_fault", ValueRange{e.fault, op, shown, scalarBound});
   });
   return arith::SelectOp::create(b, e.loc, outside, zero, loaded);

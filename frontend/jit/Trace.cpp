@@ -249,7 +249,11 @@ TracedModule traceWithNames(const Function &function, const std::vector<Tensor> 
 
 TracedModule trace(const Function &function, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
   functions::Entry entry(where);
-  return traceWithNames(function, examples, Names(), {}, options);
+  auto own = [&](const std::vector<Tensor> &inputs) {
+    UserCode lines;
+    return function(inputs);
+  };
+  return traceWithNames(own, examples, Names(), {}, options);
 }
 
 TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
@@ -283,8 +287,7 @@ std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here wh
   }
   RunFault fault = impl->runWithStates(arguments, results, values, sizes);
   if (fault.happened)
-    throw Error("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
-                std::to_string(fault.bound));
+    throw Error(fault.text());
   return outputs;
 }
 

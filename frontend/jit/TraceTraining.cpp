@@ -41,7 +41,6 @@ struct Changing {
   Tensor tensor;
   ir::ArgumentInfo info;
   record::NodeRef before;
-  int64_t version;
 };
 
 // Everything that recording touches is put back, whatever happens.
@@ -62,10 +61,8 @@ public:
       tensor.set_grad(Tensor());
   }
   ~Rehearsal() {
-    for (Changing &own : changing) {
-      own.tensor.impl->storage->base = own.before;
-      own.tensor.impl->storage->version = own.version;
-    }
+    for (Changing &own : changing)
+      own.tensor.impl->storage->replace(own.before);
     for (auto &[tensor, gradient] : gradients)
       tensor.set_grad(gradient);
     for (auto &[module, mode] : modes) // children come before their parents, whose train() reaches them again
@@ -81,7 +78,7 @@ public:
   void add(const Tensor &tensor, const ir::ArgumentInfo &info) {
     if (tensor.impl->isView())
       throw Error("trace_training: '" + info.name + "' is a view, expected a tensor with memory of its own");
-    changing.push_back({tensor, info, tensor.impl->storage->base, tensor.impl->storage->version});
+    changing.push_back({tensor, info, tensor.impl->storage->base});
   }
   bool hasDrawn() const { return default_generator().get_state() != generator; }
 

@@ -2,6 +2,7 @@
 #include "ember/optim.h"
 
 #include "optim/Hyper.h"
+#include "record/Recorder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -60,7 +61,7 @@ void Optimizer::add_param_group(ParameterGroup group) {
         if (taken.is_same(parameter))
           throw Error("some parameters appear in more than one parameter group");
   }
-  slots.emplace_back(group.parameters.size());
+  slots->emplace_back(group.parameters.size());
   groups.push_back(std::move(group));
 }
 
@@ -73,15 +74,38 @@ void Optimizer::step() {
   end_step();
 }
 
+// A step that fails when it runs has not been taken.
+void Optimizer::noteStep() {
+  std::vector<std::vector<int64_t>> before;
+  for (const std::vector<Slot> &group : *slots) {
+    before.emplace_back();
+    for (const Slot &slot : group)
+      before.back().push_back(slot.steps);
+  }
+  record::Recorder &recorder = record::Recorder::get();
+  std::lock_guard lock(recorder.mutex);
+  recorder.noteChange([shared = std::weak_ptr(slots), before] {
+    auto slots = shared.lock();
+    for (size_t g = 0; slots && g < before.size(); ++g)
+      for (size_t p = 0; p < before[g].size(); ++p) {
+        Slot &slot = (*slots)[g][p];
+        slot.steps = before[g][p];
+        if (slot.steps == 0)
+          slot.tensors.clear();
+      }
+  });
+}
+
 void Optimizer::updateAll() {
   NoGradGuard noGrad;
+  noteStep();
   for (size_t g = 0; g < groups.size(); ++g)
     for (size_t p = 0; p < groups[g].parameters.size(); ++p) {
       Tensor &parameter = groups[g].parameters[p];
       Tensor gradient = parameter.grad();
       if (!gradient.defined())
         continue;
-      Slot &slot = slots[g][p];
+      Slot &slot = (*slots)[g][p];
       Hypers hypers = hypersOf(g, ++slot.steps, slot.tensors.empty());
       initialize(parameter, hypers, slot.tensors);
       update(parameter, gradient, hypers, slot.tensors);
@@ -105,7 +129,7 @@ OptimizerState Optimizer::state_dict() const {
   int64_t index = 0;
   for (size_t g = 0; g < groups.size(); ++g) {
     OptimizerState::Group group{groups[g].options, {}};
-    for (const Slot &slot : slots[g]) {
+    for (const Slot &slot : (*slots)[g]) {
       if (slot.steps > 0) {
         saved.state[index] = slot.tensors;
         if (countsSteps())
@@ -143,17 +167,17 @@ void Optimizer::load_state_dict(const OptimizerState &saved) {
     for (const auto &[key, value] : saved.groups[g].options)
       if (defaults.count(key))
         groups[g].options[key] = value;
-    for (size_t p = 0; p < slots[g].size(); ++p) {
-      slots[g][p] = {};
+    for (size_t p = 0; p < (*slots)[g].size(); ++p) {
+      (*slots)[g][p] = {};
       auto found = saved.state.find(saved.groups[g].parameters[p]);
       if (found == saved.state.end())
         continue;
-      slots[g][p].steps = 1; // an optimizer that keeps no count has stepped at least once when it has state
+      (*slots)[g][p].steps = 1; // an optimizer that keeps no count has stepped at least once when it has state
       for (const auto &[name, value] : found->second) {
         if (name == "step")
-          slots[g][p].steps = static_cast<int64_t>(value.item<double>());
+          (*slots)[g][p].steps = static_cast<int64_t>(value.item<double>());
         else
-          slots[g][p].tensors[name] = value.clone();
+          (*slots)[g][p].tensors[name] = value.clone();
       }
     }
   }

@@ -8,7 +8,7 @@ void OptimizerAccess::initialize() {
   for (size_t g = 0; g < optimizer.groups.size(); ++g)
     for (size_t p = 0; p < optimizer.groups[g].parameters.size(); ++p) {
       const Tensor &parameter = optimizer.groups[g].parameters[p];
-      Optimizer::Slot &slot = optimizer.slots[g][p];
+      Optimizer::Slot &slot = (*optimizer.slots)[g][p];
       if (parameter.grad().defined())
         optimizer.initialize(parameter, optimizer.hypersOf(g, slot.steps + 1, slot.tensors.empty()), slot.tensors);
     }
@@ -17,7 +17,7 @@ void OptimizerAccess::initialize() {
 std::vector<std::pair<std::string, Tensor>> OptimizerAccess::state() const {
   std::vector<std::pair<std::string, Tensor>> all;
   int64_t number = 0;
-  for (const auto &group : optimizer.slots)
+  for (const auto &group : *optimizer.slots)
     for (const Optimizer::Slot &slot : group) {
       for (const auto &[name, tensor] : slot.tensors)
         all.emplace_back(std::to_string(number) + "." + name, tensor);

@@ -7,9 +7,9 @@ namespace ember::optim {
 
 class OptimizerAccess {
 public:
-  explicit OptimizerAccess(Optimizer &optimizer) : optimizer(optimizer), before(optimizer.slots) {}
+  explicit OptimizerAccess(Optimizer &optimizer) : optimizer(optimizer), before(*optimizer.slots) {}
   /// The state of all parameters is as it was; contents of its tensors are not touched.
-  ~OptimizerAccess() { optimizer.slots = before; }
+  ~OptimizerAccess() { *optimizer.slots = before; }
   OptimizerAccess(const OptimizerAccess &) = delete;
 
   /// Gives every parameter that has a gradient the state that its update will read.

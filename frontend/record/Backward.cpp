@@ -13,14 +13,6 @@ using namespace ember::ir;
 
 namespace ember::record {
 
-namespace {
-struct GradMode {
-  bool previous = gradMode();
-  explicit GradMode(bool enabled) { gradMode() = enabled; }
-  ~GradMode() { gradMode() = previous; }
-};
-} // namespace
-
 static const char *const kSecondTime =
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
     "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True "
@@ -41,12 +33,16 @@ SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Va
     SmallVector<Value> reads;
     cast<DifferentiableOp>(op).vjpReads(needs, reads);
     Recorded &own = recordOf(op->getResult(0));
+    // Where a view starts is no tensor that PyTorch would keep: nothing is freed with it.
+    llvm::erase_if(reads, [](Value read) {
+      auto type = cast<RankedTensorType>(read.getType());
+      return type.getRank() == 0 && type.getElementType().isInteger(64);
+    });
     if (!reads.empty() && own.freed)
       throw Error(kSecondTime);
     for (Value read : reads) {
       Recorded &record = recordOf(read);
-      if (record.overwritten)
-        refuseOverwritten(read);
+      refuseOverwritten(read);
       if (isPending(record) && record.wasMissed)
         *record.wasMissed = true; // it was computed once, and not kept
     }
@@ -69,14 +65,36 @@ SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Va
   return built;
 }
 
+// The leaves that outputs depend on, and what retains its gradient on the way, in the order in which they are met.
+void Recorder::leavesBelow(ArrayRef<Value> outputs, SmallVectorImpl<Value> &values,
+                           std::vector<std::shared_ptr<GradSlot>> &gradSlots) const {
+  SmallVector<Value> work(llvm::reverse(outputs));
+  llvm::DenseSet<Value> seen;
+  while (!work.empty()) {
+    Value value = work.pop_back_val();
+    Recorded &record = recordOf(value);
+    if (!record.tracked || !seen.insert(value).second)
+      continue;
+    if (const auto &slot = record.gradSlot ? record.gradSlot : record.retained) {
+      values.push_back(value);
+      gradSlots.push_back(slot);
+    }
+    if (record.gradSlot)
+      continue;
+    if (record.freed) // also where what made it is gone
+      throw Error(kSecondTime);
+    for (Value operand : llvm::reverse(value.getDefiningOp()->getOperands()))
+      work.push_back(operand);
+  }
+}
+
 std::vector<NodeRef> Recorder::gradients(ArrayRef<NodeRef> outputs, ArrayRef<NodeRef> cotangents, ArrayRef<NodeRef> inputs,
                                          bool retainGraph, bool createGraph) {
-  SmallVector<Value> from, seeds, to;
-  for (const NodeRef &output : outputs) {
-    if (output->tapeFreed && !output->record)
-      throw Error(kSecondTime);
+  SmallVector<Value> from, seeds, to, leafValues;
+  std::vector<std::shared_ptr<GradSlot>> gradSlots;
+  for (const NodeRef &output : outputs)
     from.push_back(valueOf(output));
-  }
+  leavesBelow(from, leafValues, gradSlots);
   for (const NodeRef &cotangent : cotangents)
     seeds.push_back(valueOf(cotangent));
   for (const NodeRef &input : inputs)
@@ -88,25 +106,9 @@ std::vector<NodeRef> Recorder::gradients(ArrayRef<NodeRef> outputs, ArrayRef<Nod
 }
 
 void Recorder::backward(const NodeRef &output, const NodeRef &cotangent, bool retainGraph, bool createGraph) {
-  if (output->tapeFreed && !output->record)
-    throw Error(kSecondTime);
-  // The leaves that the output depends on, in the order in which they are met.
   std::vector<std::shared_ptr<GradSlot>> gradSlots;
-  SmallVector<Value> work{valueOf(output)}, leafValues;
-  llvm::DenseSet<Value> seen;
-  while (!work.empty()) {
-    Value value = work.pop_back_val();
-    Recorded &record = recordOf(value);
-    if (!record.tracked || !seen.insert(value).second)
-      continue;
-    if (record.gradSlot) {
-      leafValues.push_back(value);
-      gradSlots.push_back(record.gradSlot);
-      continue;
-    }
-    for (Value operand : llvm::reverse(value.getDefiningOp()->getOperands()))
-      work.push_back(operand);
-  }
+  SmallVector<Value> leafValues;
+  leavesBelow({valueOf(output)}, leafValues, gradSlots);
   SmallVector<Value> results = gradientValues({valueOf(output)}, {valueOf(cotangent)}, leafValues, retainGraph, createGraph);
   GradMode mode(createGraph);
   for (size_t i = 0; i < gradSlots.size(); ++i) {
@@ -118,6 +120,7 @@ void Recorder::backward(const NodeRef &output, const NodeRef &cotangent, bool re
       before = gradSlots[i]->get();
       sum = before.defined() ? before + gradient : gradient;
     } while (!gradSlots[i]->replace(before, sum));
+    noteGradient(gradSlots[i], before);
   }
 }
 

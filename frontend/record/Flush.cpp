@@ -207,8 +207,7 @@ std::shared_ptr<Recorder::Known> Recorder::lookUp(Run &run) {
     found->second->lastUse = ++useCount;
     return found->second;
   }
-  constexpr size_t mostKnown = 1024;
-  if (known.size() >= mostKnown)
+  while (known.size() > 2 * ProgramCache::get().limit())
     known.erase(std::min_element(known.begin(), known.end(),
                                  [](const auto &a, const auto &b) { return a.second->lastUse < b.second->lastUse; }));
   Cut work = cut(run);
@@ -241,6 +240,8 @@ void Recorder::execute(Run &run, Known &program) {
   RunFault fault = executable.run(arguments, results, {});
   runNanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
   kernelsLaunched += static_cast<int64_t>(executable.kernelNames.size());
+  if (launchLog)
+    llvm::append_range(launchLog->names, executable.kernelNames);
   ++programsRun;
   ArenaUse arena = executable.arenaUse({});
   lastArenaBytes = arena.bytes;
@@ -254,36 +255,27 @@ void Recorder::execute(Run &run, Known &program) {
   }
 }
 
-// An index was out of range. The program is undone from the op that reads it on, as if the error had been thrown there: what was
-// recorded before stays pending, storages have their contents from before, values recorded later have none.
+// Storages, gradients and what else was changed after an op was recorded are as they were before it.
+void Recorder::undoFrom(uint64_t number) {
+  while (!changes.empty() && changes.back().number > number) {
+    std::function<void()> undo = std::move(changes.back().undo);
+    changes.pop_back();
+    undo();
+  }
+}
+
+// An index was out of range. The program is undone from the op that reads by it on, as if the error had been thrown there: what
+// was recorded before stays pending, values recorded later have none.
 void Recorder::fail(const Run &run, const RunFault &fault) {
-  // The first op that reads indices into a dimension of that size: its gradient reads the same ones.
-  Recorded *first = nullptr;
-  for (Operation *op : cut(run).ops) {
-    bool readsIndices = llvm::any_of(op->getOperandTypes(), [](Type type) { return getElementTypeOrSelf(type).isInteger(64); });
-    bool hasBound = llvm::any_of(op->getOperandTypes(), [&](Type type) {
-      return llvm::is_contained(cast<RankedTensorType>(type).getShape(), fault.bound);
-    });
-    Recorded &record = recordOf(op->getResult(0));
-    if (readsIndices && hasBound && op->getNumOperands() > 1 && (!first || record.number < first->number))
-      first = &record;
-  }
-  if (!first)
-    first = list.front();
-  uint64_t from = first->number;
-  std::optional<FileLineColLoc> place;
-  if (auto line = dyn_cast<FileLineColLoc>(first->value.getLoc()))
-    place = line;
-  for (const Write &write : llvm::reverse(writes)) {
-    std::shared_ptr<Storage> storage = write.storage.lock();
-    if (write.number <= from || !storage)
-      continue;
-    write.before->overwritten = false;
-    storage->base = nodeOf(write.before->value);
-    storage->base->leaf = write.before->gradSlot;
-    ++storage->version;
-  }
-  llvm::erase_if(writes, [&](const Write &write) { return write.number > from; });
+  SmallVector<Operation *> ops = cut(run).ops;
+  auto numberOf = [&](Operation *op) { return recordOf(op->getResult(0)).number; };
+  // The program's ops are numbered in the order of the cut. One that a pass made of none stands for the whole program.
+  bool isKnown = static_cast<size_t>(fault.op) < ops.size();
+  Operation *first =
+      isKnown ? ops[fault.op] : *llvm::min_element(ops, [&](Operation *a, Operation *b) { return numberOf(a) < numberOf(b); });
+  uint64_t from = numberOf(first);
+  auto place = dyn_cast<FileLineColLoc>(first->getLoc());
+  undoFrom(from);
   for (Recorded *record : list)
     if (record->gradSlot) {
       Tensor gradient = record->gradSlot->get();
@@ -300,11 +292,9 @@ void Recorder::fail(const Run &run, const RunFault &fault) {
         dead.push_back(record);
   // A leaf that was made later may serve an op that stays: it stays too.
   erase(dead);
-  std::string text =
-      "index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " + std::to_string(fault.bound);
   if (!place)
-    throw Error(text);
-  throw Error(text, place->getFilename().getValue().str(), place->getLine(), place->getColumn());
+    throw Error(fault.message);
+  throw Error(fault.message, place.getFilename().getValue().str(), place.getLine(), place.getColumn());
 }
 
 // Erases ops, given in the order of recording; nothing that stays may use them.
@@ -345,7 +335,7 @@ void Recorder::retire() {
     record->kept = false;
   }
   erase(dead);
-  writes.clear();
+  changes.clear();
   numbers.clear();
 }
 
@@ -395,7 +385,9 @@ Counters Recorder::counters() {
   Counters counters;
   counters.programsCompiled = ProgramCache::get().compiled();
   counters.programsRun = programsRun;
-  counters.kernelsCompiled = compileCounters().kernelsCompiled;
+  CompileCounters compiled = compileCounters();
+  counters.kernelsCompiled = compiled.kernelsCompiled;
+  counters.codeObjects = compiled.objectsInMemory;
   counters.pendingOps = static_cast<int64_t>(get().pendingOps());
   counters.liveBytes = ember_rt_live_bytes();
   counters.arenaBytes = lastArenaBytes;

@@ -7,8 +7,6 @@ using namespace mlir;
 
 namespace ember::record {
 
-constexpr size_t kMostPrograms = 512;
-
 ProgramCache &ProgramCache::get() {
   static auto *cache = new ProgramCache; // never destroyed: tensors may outlive statics
   return *cache;
@@ -24,10 +22,7 @@ std::shared_ptr<Program> ProgramCache::lookUp(const std::string &key, const std:
     } else {
       byUse.emplace_front(key, std::make_shared<Program>());
       byKey[key] = byUse.begin();
-      if (byUse.size() > kMostPrograms) {
-        byKey.erase(byUse.back().first);
-        byUse.pop_back();
-      }
+      shrink();
     }
     program = byUse.front().second;
   }
@@ -40,33 +35,23 @@ std::shared_ptr<Program> ProgramCache::lookUp(const std::string &key, const std:
   return program;
 }
 
+void ProgramCache::shrink() {
+  while (byUse.size() > std::max<size_t>(mostPrograms, 1)) {
+    byKey.erase(byUse.back().first);
+    byUse.pop_back();
+  }
+}
+
+void ProgramCache::setLimit(size_t count) {
+  std::lock_guard lock(mutex);
+  mostPrograms = count;
+  shrink();
+}
+
 int64_t ProgramCache::compiled() const {
   std::lock_guard lock(mutex);
   return programsCompiled;
 }
-
-namespace {
-
-// A program and the context it stands in.
-class OwningExecutable : public Executable {
-public:
-  OwningExecutable(std::unique_ptr<MLIRContext> context, std::shared_ptr<Executable> inner)
-      : context(std::move(context)), inner(std::move(inner)) {
-    resultAlias = this->inner->resultAlias;
-    kernelNames = this->inner->kernelNames;
-  }
-  RunFault run(const std::vector<void *> &arguments, const std::vector<void *> &results,
-               const std::map<std::string, int64_t> &sizes) override {
-    return inner->run(arguments, results, sizes);
-  }
-  ArenaUse arenaUse(const std::map<std::string, int64_t> &sizes) override { return inner->arenaUse(sizes); }
-
-private:
-  std::unique_ptr<MLIRContext> context;
-  std::shared_ptr<Executable> inner;
-};
-
-} // namespace
 
 OwningOpRef<ModuleOp> copyInto(MLIRContext &context, ModuleOp program) {
   std::string bytes;
@@ -80,16 +65,11 @@ OwningOpRef<ModuleOp> copyInto(MLIRContext &context, ModuleOp program) {
 }
 
 std::shared_ptr<Executable> compileApart(ModuleOp program, const CompileOptions &options) {
-  auto context = std::make_unique<MLIRContext>(MLIRContext::Threading::DISABLED);
-  loadDialects(*context);
-  std::shared_ptr<Executable> executable;
-  {
-    OwningOpRef<ModuleOp> copy = copyInto(*context, program);
-    executable = compileProgram(*copy, options);
-  }
-  if (!options.interpret)
-    return executable; // native code holds nothing of the context
-  return std::make_shared<OwningExecutable>(std::move(context), std::move(executable));
+  if (options.interpret) // no pass runs
+    return compileProgram(program, options);
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  loadDialects(context);
+  return compileProgram(*copyInto(context, program), options); // native code holds nothing of the context
 }
 
 } // namespace ember::record

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codegen/Compiler.h"
+#include <atomic>
 #include <functional>
 #include <list>
 #include <memory>
@@ -25,13 +26,18 @@ public:
   /// of its own, and holds no lock that recording needs.
   std::shared_ptr<Program> lookUp(const std::string &key, const std::function<mlir::OwningOpRef<mlir::ModuleOp>()> &outline);
   int64_t compiled() const;
+  /// Programs that it keeps at most, the least recently used going first (default: 512).
+  void setLimit(size_t count);
+  size_t limit() const { return mostPrograms; }
 
 private:
+  void shrink();
   using Entry = std::pair<std::string, std::shared_ptr<Program>>;
   mutable std::mutex mutex;
   std::list<Entry> byUse; // the last used first
   std::unordered_map<std::string, std::list<Entry>::iterator> byKey;
   int64_t programsCompiled = 0;
+  std::atomic<size_t> mostPrograms = 512;
 };
 
 /// A copy of a program in another context, which has the dialects loaded.

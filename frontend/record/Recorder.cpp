@@ -30,6 +30,9 @@ CallSite::~CallSite() {
     currentSite = nullptr;
 }
 
+UserCode::UserCode() : outer(currentSite) { currentSite = nullptr; }
+UserCode::~UserCode() { currentSite = outer; }
+
 ModuleScope::ModuleScope(const std::string &name, const std::source_location &where)
     : site(where), previousLength(currentPath.size()) {
   if (!name.empty())
@@ -65,6 +68,8 @@ bool &gradMode() {
   static thread_local bool enabled = true;
   return enabled;
 }
+GradMode::GradMode(bool enabled) : previous(gradMode()) { gradMode() = enabled; }
+GradMode::~GradMode() { gradMode() = previous; }
 const std::source_location *callSite() { return currentSite; }
 const std::string &modulePath() { return currentPath; }
 
@@ -309,12 +314,12 @@ NodeRef Recorder::memoryNode(RankedTensorType type, std::shared_ptr<Buffer> buff
 static Error lost() { return Error("this tensor has no value: the program that was to compute it failed"); }
 
 Value Recorder::leafValue(const NodeRef &node) {
+  bool isElsewhere = node->recorder && node->recorder != this; // then it is read under that recorder's lock alone
+  if (isElsewhere && node->requiresGrad && !node->leaf && gradMode())
+    throw Error("a tensor that requires a gradient was recorded on another thread: use it there, or detach() it");
   auto known = leaves.find(node.get());
   if (known != leaves.end())
     return known->second->value;
-  bool isElsewhere = node->recorder && node->recorder != this; // then it is read under that recorder's lock alone
-  if (isElsewhere && node->requiresGrad && !node->leaf)
-    throw Error("a tensor that requires a gradient was recorded on another thread: use it there, or detach() it there");
   std::shared_ptr<Buffer> buffer = isElsewhere ? elsewhere(node, true) : node->buffer;
   if (!buffer)
     throw lost();
@@ -323,7 +328,9 @@ Value Recorder::leafValue(const NodeRef &node) {
   record.owner = node;
   record.buffer = std::move(buffer);
   record.gradSlot = node->leaf;
-  record.tracked = node->leaf && node->requiresGrad;
+  record.retained = node->retained;
+  record.tracked = node->requiresGrad && (node->leaf || (node->tapeFreed && !isElsewhere));
+  record.freed = record.tracked && !node->leaf;
   record.holder = node;
   leaves[node.get()] = &record;
   return value;
@@ -345,6 +352,8 @@ NodeRef Recorder::nodeOf(Value value) {
   node->recorder = this;
   node->record = &record;
   node->requiresGrad = record.tracked;
+  node->leaf = record.gradSlot;
+  node->retained = record.retained;
   record.holder = node;
   return node;
 }
@@ -379,10 +388,30 @@ Value Recorder::number(double value, ScalarType dtype) {
   return record->value;
 }
 
+void Recorder::noteChange(std::function<void()> undo) { changes.push_back({nextNumber, std::move(undo)}); }
+
 void Recorder::noteWrite(const std::shared_ptr<Storage> &storage, Value before) {
-  Recorded &record = recordOf(before);
-  record.overwritten = true;
-  writes.push_back({storage, &record, nextNumber});
+  Recorded *record = &recordOf(before);
+  record->overwritten = true;
+  noteChange([this, storage = std::weak_ptr(storage), record] {
+    record->overwritten = false;
+    std::shared_ptr<Storage> own = storage.lock();
+    if (!own)
+      return;
+    own->base = nodeOf(record->value);
+    own->base->leaf = record->gradSlot;
+    ++own->version;
+  });
+}
+
+void Recorder::noteGradient(const std::shared_ptr<GradSlot> &slot, const Tensor &before) {
+  Recorded *record = before.defined() ? &recordOf(read(before)) : nullptr;
+  noteChange([this, slot, record, tensor = std::weak_ptr(before.impl)] {
+    if (!record)
+      return slot->set(Tensor());
+    std::shared_ptr<TensorImpl> own = tensor.lock();
+    slot->set(own ? Tensor(own) : tensorOf(nodeOf(record->value)));
+  });
 }
 
 // ---- memory of nodes
@@ -432,6 +461,15 @@ void synchronize() {
   auto &recorder = record::Recorder::get();
   std::lock_guard lock(recorder.mutex);
   recorder.flush();
+}
+
+LaunchLog::LaunchLog() : previous(record::Recorder::get().launchLog) { record::Recorder::get().launchLog = this; }
+LaunchLog::~LaunchLog() { record::Recorder::get().launchLog = previous; }
+
+void set_programs_kept(size_t count) {
+  constexpr size_t kernelsOfAProgram = 8;
+  record::ProgramCache::get().setLimit(count);
+  setKernelsKept(kernelsOfAProgram * count);
 }
 
 void reset_peak_bytes() { ember_rt_reset_peak(); }

@@ -10,6 +10,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -27,12 +28,14 @@ struct Recorded {
   bool isLeaf = false;                // memory: an op without operands
   bool tracked = false;               // requires a gradient
   bool overwritten = false;           // was the contents of a storage that has been written since
-  bool freed = false;                 // a backward has gone through its op
+  bool freed = false;                 // a backward has gone through its op; of a leaf: through what it was once
+  bool isAlias = false;               // a view: the same memory as its first operand
   bool kept = false;                  // scratch of a flush: a later backward may go through its op
   std::weak_ptr<Node> holder;         // what handles hold
   NodeRef owner;                      // of a leaf: keeps its memory
   std::shared_ptr<Buffer> buffer;     // of a leaf, and of what was computed while its op is kept
   std::shared_ptr<GradSlot> gradSlot; // set: autograd stops here and accumulates
+  std::shared_ptr<GradSlot> retained; // set: accumulates, and goes on
   std::shared_ptr<bool> wasMissed;    // of a kept value: set when a backward computes it once more
 };
 
@@ -100,12 +103,21 @@ public:
   Recorded &recordOf(mlir::Value value) const { return *records.find(value)->second; }
   /// A write replaces this value as a storage's contents: gradients that read it refuse to, and an error undoes the write.
   void noteWrite(const std::shared_ptr<Storage> &storage, mlir::Value before);
+  /// Whether something pending may have read a node.
+  bool isRead(const NodeRef &node) const { return node->recorder || leaves.count(node.get()); }
+  /// A gradient replaces the one before, which may be undefined.
+  void noteGradient(const std::shared_ptr<GradSlot> &slot, const Tensor &before);
+  /// State was changed that pending ops depend on: `undo` is called if one recorded earlier fails.
+  void noteChange(std::function<void()> undo);
+  /// Throws where a value that a gradient needs was the contents of a storage that has been written since, or a view of them.
+  void refuseOverwritten(mlir::Value value) const;
   void makeLeaf(const NodeRef &node, std::shared_ptr<GradSlot> slot);
 
   /// Set: flushing is refused, and optimizers write formulas.
   Tracing *tracing = nullptr;
   /// Set: random ops draw from this state; flushing is refused after the first draw.
   Drawing *drawing = nullptr;
+  LaunchLog *launchLog = nullptr;
   /// Runs everything that is pending. Throws while a step is recorded for an artifact.
   void flush();
   /// The node's memory, computed now if it must be.
@@ -141,6 +153,8 @@ private:
   void noteOp(mlir::Operation *op);
   Recorded *newRecord(mlir::Value value);
   mlir::Value leafValue(const NodeRef &node);
+  void leavesBelow(llvm::ArrayRef<mlir::Value> outputs, llvm::SmallVectorImpl<mlir::Value> &values,
+                   std::vector<std::shared_ptr<GradSlot>> &gradSlots) const;
   const Hash128 &hashOf(Recorded &record);
   void hash(Recorded &record);
   void takeSlot(Recorded &record);
@@ -158,6 +172,7 @@ private:
   Cut cut(const Run &run);
   void execute(Run &run, Known &known);
   [[noreturn]] void fail(const Run &run, const RunFault &fault);
+  void undoFrom(uint64_t number);
   void retire();
   void erase(llvm::ArrayRef<Recorded *> dead);
   mlir::OwningOpRef<mlir::ModuleOp> outline(llvm::ArrayRef<mlir::Operation *> ops, llvm::ArrayRef<mlir::Value> arguments,
@@ -177,18 +192,38 @@ private:
   llvm::DenseMap<Node *, Recorded *> leaves;                         // memory that has a leaf op
   llvm::DenseMap<std::pair<uint64_t, uint64_t>, Recorded *> numbers; // leaves of this epoch
   std::vector<Recorded *> slots;                                     // memory that this epoch's ops read, in order of first touch
-  /// What a run-time error undoes: the contents before each write.
-  struct Write {
-    std::weak_ptr<Storage> storage;
-    Recorded *before;
+  /// What a run-time error undoes.
+  struct Change {
     uint64_t number; // the first op that is recorded after
+    std::function<void()> undo;
   };
-  std::vector<Write> writes;
+  std::vector<Change> changes;                               // in the order in which they were made
   std::unordered_map<Hash128, std::shared_ptr<Known>> known; // first level of the program cache
   std::unordered_map<Hash128, std::shared_ptr<bool>> missed; // by key: whether a backward missed values of the flush
   uint32_t epoch = 1;
   uint64_t nextNumber = 0, useCount = 0;
   bool stepEnded = false, flushing = false, eraseAllowed = true;
+};
+
+/// Every call from outside: the recorder's lock, and the user's line.
+struct Entry {
+  explicit Entry(const std::source_location &where) : site(where), recorder(Recorder::get()), lock(recorder.mutex) {
+    recorder.enter();
+  }
+  CallSite site;
+  Recorder &recorder;
+  std::lock_guard<RecorderMutex> lock;
+};
+
+/// The grad mode while it lives.
+class GradMode {
+public:
+  explicit GradMode(bool enabled);
+  ~GradMode();
+  GradMode(const GradMode &) = delete;
+
+private:
+  bool previous;
 };
 
 /// Ops recorded so far, by all threads.

@@ -222,14 +222,14 @@ Expr Space::floorDiv(const Expr &value, const Expr &divisor) {
 
 Expr Space::mod(const Expr &value, const Expr &divisor) { return value - floorDiv(value, divisor) * divisor; }
 
-Expr Space::element(Value tensor, llvm::ArrayRef<Expr> indices, const Expr &bound) {
+Expr Space::element(Operation *reader, Value tensor, llvm::ArrayRef<Expr> indices, const Expr &bound) {
   DenseIntElementsAttr constant;
   if (matchPattern(tensor, m_Constant(&constant)) && constant.isSplat()) {
     int64_t number = constant.getSplatValue<APInt>().getSExtValue();
     if (isInside(Expr(number), bound))
       return Expr(number);
   }
-  return intern({Variable::Kind::Element, "", bound, tensor, llvm::SmallVector<Expr>(indices)});
+  return intern({Variable::Kind::Element, "", bound, tensor, llvm::SmallVector<Expr>(indices), reader});
 }
 
 bool Space::dependsOn(const Expr &expr, VariableId id) const {

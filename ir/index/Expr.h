@@ -55,10 +55,11 @@ public:
   struct Variable {
     enum class Kind { Loop, Size, Element, Quotient };
     Kind kind;
-    std::string name;                 // Loop, Size: printed
-    Expr extent;                      // Loop, Element: values are in [0, extent)
-    mlir::Value tensor;               // Element: where it is loaded
-    llvm::SmallVector<Expr> operands; // Element: indices; Quotient: dividend, divisor
+    std::string name;                  // Loop, Size: printed
+    Expr extent;                       // Loop, Element: values are in [0, extent)
+    mlir::Value tensor;                // Element: where it is loaded
+    llvm::SmallVector<Expr> operands;  // Element: indices; Quotient: dividend, divisor
+    mlir::Operation *reader = nullptr; // Element: the op that reads or writes there; the first of several
   };
 
   /// A new loop with values in [0, extent).
@@ -68,9 +69,9 @@ public:
   /// Floor division by a size > 0, and the remainder, simplified by what the ranges show.
   Expr floorDiv(const Expr &value, const Expr &divisor);
   Expr mod(const Expr &value, const Expr &divisor);
-  /// The element of integer tensor `tensor` at these indices, as an index in [0, bound): out-of-range values are clamped by
-  /// the generator, which notes a fault. A constant tensor's element is its number.
-  Expr element(mlir::Value tensor, llvm::ArrayRef<Expr> indices, const Expr &bound);
+  /// The element of integer tensor `tensor` at these indices, as an index in [0, bound) for `reader`: out-of-range values are
+  /// clamped by the generator, which notes them as that op's fault. A constant tensor's element is its number.
+  Expr element(mlir::Operation *reader, mlir::Value tensor, llvm::ArrayRef<Expr> indices, const Expr &bound);
 
   const Variable &variable(VariableId id) const { return variables[id]; }
   IndexRange range(const Expr &expr) const;

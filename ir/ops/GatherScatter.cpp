@@ -11,18 +11,18 @@ namespace {
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 // take's rule: loops a… i… b… address the input at a…, indices[i…], b….
-Access takeAccess(RankedTensorType input, Value indices, int64_t axis, ArrayRef<Expr> loops, Space &space) {
+Access takeAccess(Operation *op, RankedTensorType input, Value indices, int64_t axis, ArrayRef<Expr> loops, Space &space) {
   int64_t indexRank = typeOf(indices).getRank();
   Access access{SmallVector<Expr>(loops.take_front(axis)), {}};
-  access.indices.push_back(space.element(indices, loops.slice(axis, indexRank), space.size(dimSize(input, axis))));
+  access.indices.push_back(space.element(op, indices, loops.slice(axis, indexRank), space.size(dimSize(input, axis))));
   llvm::append_range(access.indices, loops.drop_front(axis + indexRank));
   return access;
 }
 
 // gather's rule: the index tensor is read at the loops themselves.
-Access gatherAccess(RankedTensorType input, Value indices, int64_t axis, ArrayRef<Expr> loops, Space &space) {
+Access gatherAccess(Operation *op, RankedTensorType input, Value indices, int64_t axis, ArrayRef<Expr> loops, Space &space) {
   Access access{SmallVector<Expr>(loops), {}};
-  access.indices[axis] = space.element(indices, loops, space.size(dimSize(input, axis)));
+  access.indices[axis] = space.element(op, indices, loops, space.size(dimSize(input, axis)));
   return access;
 }
 
@@ -50,15 +50,15 @@ SmallVector<SizeExpr> takenSizes(RankedTensorType input, RankedTensorType indice
   return result;
 }
 
-// Flat position in `whole` of element `flat` of `part`, by take's or gather's rule; nothing when the index is out of range.
-std::optional<int64_t> position(const ReferenceTensor &whole, const ReferenceTensor &indices, const ReferenceTensor &part,
-                                int64_t flat, int64_t axis, bool byTake) {
+// Flat position in `whole` of element `flat` of `part`, by take's or gather's rule.
+FailureOr<int64_t> position(Operation *op, const ReferenceTensor &whole, const ReferenceTensor &indices,
+                            const ReferenceTensor &part, int64_t flat, int64_t axis, bool byTake) {
   SmallVector<int64_t> loops = part.unflatten(flat);
   size_t indexRank = byTake ? indices.shape().size() : 1;
   SmallVector<int64_t> own = byTake ? SmallVector<int64_t>(ArrayRef(loops).slice(axis, indexRank)) : loops;
   int64_t index = indices.integers[indices.flatten(own)];
   if (index < 0 || index >= whole.shape()[axis])
-    return std::nullopt;
+    return op->emitError("index ") << index << " is out of bounds for a dimension with size " << whole.shape()[axis];
   SmallVector<int64_t> target(loops.begin(), loops.begin() + axis);
   target.push_back(index);
   target.append(loops.begin() + axis + indexRank, loops.end());
@@ -68,9 +68,9 @@ std::optional<int64_t> position(const ReferenceTensor &whole, const ReferenceTen
 LogicalResult evaluateGathering(Operation *op, ArrayRef<const ReferenceTensor *> operands, ReferenceTensor &result, int64_t axis,
                                 bool byTake) {
   for (int64_t flat = 0; flat < result.size(); ++flat) {
-    auto source = position(*operands[0], *operands[1], result, flat, axis, byTake);
-    if (!source)
-      return op->emitOpError("an index is out of range");
+    FailureOr<int64_t> source = position(op, *operands[0], *operands[1], result, flat, axis, byTake);
+    if (failed(source))
+      return failure();
     result.set(flat, operands[0]->at(*source));
   }
   return success();
@@ -80,9 +80,9 @@ LogicalResult evaluateScattering(Operation *op, ArrayRef<const ReferenceTensor *
                                  bool byTake, bool adds) {
   result = *operands[0];
   for (int64_t flat = 0; flat < operands[2]->size(); ++flat) {
-    auto target = position(result, *operands[1], *operands[2], flat, axis, byTake);
-    if (!target)
-      return op->emitOpError("an index is out of range");
+    FailureOr<int64_t> target = position(op, result, *operands[1], *operands[2], flat, axis, byTake);
+    if (failed(target))
+      return failure();
     if (!adds)
       result.set(*target, operands[2]->at(flat));
     else if (result.isReal())
@@ -111,7 +111,7 @@ LogicalResult TakeOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
 Access TakeOp::access(unsigned operand, ArrayRef<Expr> loops, Space &space) {
   if (operand == 1)
     return {SmallVector<Expr>(loops.slice(getAxis(), typeOf(getIndices()).getRank())), {}};
-  return takeAccess(typeOf(getInput()), getIndices(), getAxis(), loops, space);
+  return takeAccess(*this, typeOf(getInput()), getIndices(), getAxis(), loops, space);
 }
 SmallVector<Value> TakeOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {
   Value zeros = fullLike(builder, getLoc(), typeOf(getInput()), 0);
@@ -138,7 +138,7 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
 Access GatherOp::access(unsigned operand, ArrayRef<Expr> loops, Space &space) {
   if (operand == 1)
     return {SmallVector<Expr>(loops), {}};
-  return gatherAccess(typeOf(getInput()), getIndices(), getAxis(), loops, space);
+  return gatherAccess(*this, typeOf(getInput()), getIndices(), getAxis(), loops, space);
 }
 SmallVector<Value> GatherOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {
   Value zeros = fullLike(builder, getLoc(), typeOf(getInput()), 0);
@@ -171,7 +171,7 @@ bool ScatterAddOp::accumulates() { return true; }
 double ScatterAddOp::allowedUlps() { return 4; }
 bool ScatterAddOp::relativeToMagnitude() { return true; }
 Access ScatterAddOp::target(ArrayRef<Expr> loops, Space &space) {
-  return gatherAccess(typeOf(getBase()), getIndices(), getAxis(), loops, space);
+  return gatherAccess(*this, typeOf(getBase()), getIndices(), getAxis(), loops, space);
 }
 SmallVector<Value> ScatterAddOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(3);
@@ -209,7 +209,7 @@ bool IndexAddOp::accumulates() { return true; }
 double IndexAddOp::allowedUlps() { return 4; }
 bool IndexAddOp::relativeToMagnitude() { return true; }
 Access IndexAddOp::target(ArrayRef<Expr> loops, Space &space) {
-  return takeAccess(typeOf(getBase()), getIndices(), getAxis(), loops, space);
+  return takeAccess(*this, typeOf(getBase()), getIndices(), getAxis(), loops, space);
 }
 SmallVector<Value> IndexAddOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(3);
@@ -235,7 +235,7 @@ int UpdateScatterOp::inPlaceOperand(unsigned) { return 0; }
 unsigned UpdateScatterOp::updateOperand() { return 2; }
 bool UpdateScatterOp::accumulates() { return false; }
 Access UpdateScatterOp::target(ArrayRef<Expr> loops, Space &space) {
-  return gatherAccess(typeOf(getBase()), getIndices(), getAxis(), loops, space);
+  return gatherAccess(*this, typeOf(getBase()), getIndices(), getAxis(), loops, space);
 }
 SmallVector<Value> UpdateScatterOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(3);

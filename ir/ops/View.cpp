@@ -187,12 +187,12 @@ static LogicalResult verifySlice(Operation *op, RankedTensorType whole, RankedTe
 }
 
 // The index start + l * stride of each dimension; starts beyond what fits are clamped where they are loaded.
-static Access sliceAccess(RankedTensorType whole, RankedTensorType part, ValueRange starts, ArrayRef<int64_t> strides,
-                          ArrayRef<Expr> loops, Space &space) {
+static Access sliceAccess(Operation *op, RankedTensorType whole, RankedTensorType part, ValueRange starts,
+                          ArrayRef<int64_t> strides, ArrayRef<Expr> loops, Space &space) {
   Access access;
   for (size_t dim = 0; dim < loops.size(); ++dim) {
     Expr span = (space.size(dimSize(part, dim)) - Expr(1)) * Expr(strides[dim]);
-    Expr start = space.element(starts[dim], {}, space.size(dimSize(whole, dim)) - span);
+    Expr start = space.element(op, starts[dim], {}, space.size(dimSize(whole, dim)) - span);
     access.indices.push_back(start + loops[dim] * Expr(strides[dim]));
   }
   return access;
@@ -217,7 +217,7 @@ LogicalResult SliceOp::verify() {
 Access SliceOp::access(unsigned operand, ArrayRef<Expr> loops, Space &space) {
   if (operand > 0)
     return {};
-  return sliceAccess(typeOf(getInput()), typeOf(getResult()), getStarts(), getStrides(), loops, space);
+  return sliceAccess(*this, typeOf(getInput()), typeOf(getResult()), getStarts(), getStrides(), loops, space);
 }
 SmallVector<Value> SliceOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(needs.size());
@@ -266,7 +266,7 @@ int UpdateSliceOp::inPlaceOperand(unsigned) { return 0; }
 unsigned UpdateSliceOp::updateOperand() { return 1; }
 bool UpdateSliceOp::accumulates() { return false; }
 Access UpdateSliceOp::target(ArrayRef<Expr> loops, Space &space) {
-  return sliceAccess(typeOf(getBase()), typeOf(getUpdate()), getStarts(), getStrides(), loops, space);
+  return sliceAccess(*this, typeOf(getBase()), typeOf(getUpdate()), getStarts(), getStrides(), loops, space);
 }
 SmallVector<Value> UpdateSliceOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(needs.size());

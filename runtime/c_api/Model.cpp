@@ -50,6 +50,12 @@ static int prepareSizes(ember_model *model, ember_model_function &function) {
   return reserve(model, function) ? static_cast<int>(EMBER_OK) : refuseMemory(model, function);
 }
 
+static int refuseFault(ember_model *model, const ember_program *program, const ember_fault &fault) {
+  const char *place = ember_rt_place_of_op(program, fault.op);
+  return refuse(model, EMBER_FAULT_NOTED, "%s%sindex %lld is out of bounds for a dimension with size %lld", place,
+                *place ? ": " : "", static_cast<long long>(fault.value), static_cast<long long>(fault.bound));
+}
+
 int runFunction(ember_model *model, ember_model_function &function, const ember_tensor *inputs, void *const *outputs) {
   const ember_function_desc &desc = *function.desc;
   if (int status = prepareSizes(model, function))
@@ -65,8 +71,7 @@ int runFunction(ember_model *model, ember_model_function &function, const ember_
   ember_fault fault;
   if (ember_rt_run(function.program, model->pool, function.values, function.arguments, function.results, model->arena,
                    model->scratch, nullptr, &fault) != 0)
-    return refuse(model, EMBER_FAULT_NOTED, "index %lld is out of bounds for a dimension with size %lld",
-                  static_cast<long long>(fault.value), static_cast<long long>(fault.bound));
+    return refuseFault(model, function.program, fault);
   for (uint32_t i = 0; i < desc.update_count; ++i)
     if (uint32_t state = desc.updates[i]; !desc.in_place[i]) {
       void *old = model->states[state];

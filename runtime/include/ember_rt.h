@@ -30,13 +30,16 @@ size_t ember_rt_dtype_size(uint32_t dtype);
 /* "f32" and so on; "?" for a number that is no dtype. */
 const char *ember_rt_dtype_name(uint32_t dtype);
 
-/* The first fault of a run: an index out of range. op < 0: none. */
+/* A fault of a run: an index out of range. op < 0: none. Of several it is that of the op with the least number and, there, the
+   largest index as an unsigned number: whatever threads and vectors met first. */
 typedef struct {
-  int32_t op;
+  int32_t op, lock;
   int64_t value, bound;
 } ember_fault;
+/* The number of an op that no program had. */
+#define EMBER_UNKNOWN_OP 0x7fffffff
 
-/* Called by kernels: keeps the first fault. */
+/* Called by kernels; ops are numbered by their places in the kernel's body. */
 void ember_rt_note_fault(ember_fault *fault, int32_t op, int64_t value, int64_t bound);
 
 /* A kernel does the units [begin, end) of its work. buffers: operands, then results. params: sizes it asked for. scratch: this
@@ -50,12 +53,14 @@ typedef struct {
   uint32_t kind, index;
 } ember_buffer_ref;
 
-/* extent, scratch: indices of values (units of work; bytes per thread). Ranges are multiples of grain. */
+/* extent, scratch: indices of values (units of work; bytes per thread). Ranges are multiples of grain. ops: by number in the
+   kernel, the op's number in the program as it was recorded; NULL where nothing can fault. */
 typedef struct {
   const char *name;
   ember_kernel_fn kernel;
   const ember_buffer_ref *buffers;
   const uint32_t *params; /* indices of values */
+  const int32_t *ops;
   uint32_t buffer_count, param_count, extent, scratch, grain;
   float nanoseconds_per_unit;
 } ember_launch;
@@ -78,6 +83,12 @@ typedef struct {
   int32_t first, last;
 } ember_arena_value;
 
+/* Where an op that can fault was recorded: `model.cpp:41:9: gather`. */
+typedef struct {
+  int32_t op;
+  const char *text;
+} ember_op_place;
+
 /* A program is data: its launches in order. Values are offsets, extents, dims, and bytes of scratch a thread. Where no size has a
    name (size_count 0) they are static_values; else ember_rt_resolve computes them: value_code holds, value after value, the
    number of its terms, and for each the coefficient, the number of its factors and the index of each factor among the sizes. */
@@ -87,9 +98,14 @@ typedef struct {
   const int64_t *static_values, *value_code;
   const char *const *size_names;
   const ember_arena_value *arena_values;
+  const ember_op_place *op_places;     /* of all that can fault, by op */
   uint32_t arena_bytes, scratch_bytes; /* indices of values */
   uint32_t fault_launches;             /* launches before this number can fault; later ones run only when none did */
+  uint32_t op_place_count;
 } ember_program;
+
+/* Where an op of a program was recorded; "" where that is not known. */
+const char *ember_rt_place_of_op(const ember_program *program, int32_t op);
 
 /* Reads one value's code and steps behind it. 0, or -1 when the value is no 64-bit number. */
 int ember_rt_evaluate(const int64_t **code, const int64_t *sizes, int64_t *value);
@@ -110,7 +126,7 @@ void ember_rt_parallel(ember_pool *pool, int64_t extent, int64_t grain, unsigned
                        void (*task)(void *context, int64_t begin, int64_t end, unsigned thread), void *context);
 
 /* Runs a program. arena: values[arena_bytes] bytes, 64-byte aligned; scratch: values[scratch_bytes] bytes a thread. 0, or -1 when
-   a fault was noted: then nothing that aliases an argument has been written. */
+   there was a fault, whose op is numbered as in the program: then nothing that aliases an argument has been written. */
 int ember_rt_run(const ember_program *program, ember_pool *pool, const int64_t *values, void *const *arguments,
                  void *const *results, void *arena, void *scratch, const void *constants, ember_fault *fault);
 /* The same; adds each launch's time to nanoseconds[launch] where that is not NULL. */

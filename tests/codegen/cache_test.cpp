@@ -72,9 +72,9 @@ Outcome compileAndRun(int size) {
 
 // What another process would do: memory forgets all kernels.
 Outcome inNewProcess(int size) {
-  ember::cpu::setKernelsKept(0);
+  ember::setKernelsKept(0);
   Outcome outcome = compileAndRun(size);
-  ember::cpu::setKernelsKept(4096);
+  ember::setKernelsKept(4096);
   return outcome;
 }
 
@@ -219,11 +219,11 @@ TEST_F(KernelFolders, AnotherKeyIsAnotherValue) {
 }
 
 TEST(KernelMemory, KeepsTheMostRecentlyUsed) {
-  ember::cpu::setKernelsKept(4096);
+  ember::setKernelsKept(4096);
   EXPECT_GT(compileAndRun(1010).compiled, 0);
   EXPECT_EQ(compileAndRun(1010).compiled, 0);
-  ember::cpu::setKernelsKept(0);
-  ember::cpu::setKernelsKept(4096);
+  ember::setKernelsKept(0);
+  ember::setKernelsKept(4096);
   EXPECT_GT(compileAndRun(1010).compiled, 0);
 }
 

@@ -50,8 +50,8 @@
 // NONPY: {{^}}ember: {{.*}}mistakes.mlir: not an .npy file
 // RUN: not ember run %S/Inputs/take.mlir %t.v.npy %t.i.npy 2>&1 | FileCheck %s --check-prefix=FAULT
 // RUN: not ember run %S/Inputs/take.mlir %t.v.npy %t.i.npy --interpret 2>&1 | FileCheck %s --check-prefix=REFERENCE
-// FAULT: {{^}}ember: {{.*}}take.mlir: index 4 is out of bounds for a dimension with size 4
-// REFERENCE: {{^}}ember: {{.*}}take.mlir:2:8: {{.*}}an index is out of range
+// FAULT: {{^}}ember: {{.*}}take.mlir: take.mlir:2:8: take: index 4 is out of bounds for a dimension with size 4
+// REFERENCE: {{^}}ember: {{.*}}take.mlir: take.mlir:2:8: take: index 4 is out of bounds for a dimension with size 4
 // RUN: not ember bench %S/Inputs/named.mlir --size B=x 2>&1 | FileCheck %s --check-prefix=SIZE
 // SIZE: {{^}}ember: --size: expected NAME=N, found 'B=x'
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy --threads 0 2>&1 | FileCheck %s --check-prefix=THREADS

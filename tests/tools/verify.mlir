@@ -20,7 +20,7 @@
 // RUN: ember verify %S/Inputs/take.mlir %t.x.npy %t.i.npy | FileCheck %s --check-prefix=TAKE
 // TAKE: verified: 1 ops, worst 0 ulps
 // RUN: not ember verify %S/Inputs/take.mlir %t.x.npy %t.wrong.npy 2>&1 | FileCheck %s --check-prefix=FAULT
-// FAULT: {{^}}ember: {{.*}}take.mlir: index 4 is out of bounds for a dimension with size 4
+// FAULT: {{^}}ember: {{.*}}take.mlir: take.mlir:2:8: take: index 4 is out of bounds for a dimension with size 4
 func.func @main(%x: tensor<4x8xf32>, %w: tensor<8x16xf32>) -> tensor<4xf32> {
   %0 = ember.matmul %x, %w : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
   %1 = ember.relu %0 : tensor<4x16xf32>

@@ -80,8 +80,7 @@ public:
     RunFault fault = executable->run(tensors.arguments(), results, tensors.sizes());
     whole = std::min(whole, bench::now() - start);
     if (fault.happened)
-      throw Mistake("index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
-                    std::to_string(fault.bound) + ": give inputs as .npy files");
+      throw Mistake(fault.text() + ": give inputs as .npy files");
     for (size_t i = 0; i < best.size(); ++i)
       best[i] = std::min(best[i], (executable->kernelNanoseconds[i] - before[i]) * 1e-9);
   }

@@ -39,8 +39,7 @@ void run(const Arguments &own, Session &session) {
   auto executable = compileProgram(*model.module, own.options);
   RunFault fault = executable->run(tensors.arguments(), tensors.results(executable->resultAlias), tensors.sizes());
   if (fault.happened)
-    throw Mistake(model.path + ": index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
-                  std::to_string(fault.bound));
+    throw Mistake(model.path + ": " + fault.text());
   for (auto [path, number] : llvm::zip(own.outputs, outputs))
     writeNpy(path, tensors.resultType(number), tensors.result(number));
   if (!own.outputs.empty())

@@ -21,8 +21,7 @@ std::vector<std::string> resultsOf(const Model &model, Tensors &tensors, const C
   auto executable = compileProgram(*model.module, options);
   RunFault fault = executable->run(tensors.arguments(), tensors.results(executable->resultAlias), tensors.sizes());
   if (fault.happened)
-    throw Mistake(model.path + ": index " + std::to_string(fault.value) + " is out of bounds for a dimension with size " +
-                  std::to_string(fault.bound) + ": give inputs as .npy files");
+    throw Mistake(model.path + ": " + fault.text() + ": give inputs as .npy files");
   std::vector<std::string> bytes;
   for (unsigned i = 0; i < model.main().getNumResults(); ++i) {
     RankedTensorType type = tensors.resultType(i);

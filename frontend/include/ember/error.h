@@ -33,4 +33,15 @@ private:
   bool isOutermost;
 };
 
+/// The user's own code is called from within ember: its lines are named meanwhile, not that of the call.
+class UserCode {
+public:
+  UserCode();
+  ~UserCode();
+  UserCode(const UserCode &) = delete;
+
+private:
+  const std::source_location *outer;
+};
+
 } // namespace ember

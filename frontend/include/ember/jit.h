@@ -106,8 +106,24 @@ private:
   std::shared_ptr<Impl> impl;
 };
 
-/// The loss, a float tensor of one element, from the model's output and the targets.
-using Loss = std::function<Tensor(const Tensor &output, const Tensor &target)>;
+/// The loss, a float tensor of one element, from the model's output and the targets. Errors name the line where it was made, or,
+/// of a function, its own lines.
+class Loss {
+public:
+  template <typename Function>
+    requires std::is_invocable_r_v<Tensor, const Function &, const Tensor &, const Tensor &>
+  Loss(Function function, Here where = Here::current())
+      : function([function = std::move(function), where](const Tensor &output, const Tensor &target) -> Tensor {
+          if constexpr (std::is_invocable_v<const Function &, const Tensor &, const Tensor &, const Here &>)
+            return function(output, target, where);
+          else
+            return function(output, target);
+        }) {}
+  Tensor operator()(const Tensor &output, const Tensor &target) const { return function(output, target); }
+
+private:
+  std::function<Tensor(const Tensor &, const Tensor &)> function;
+};
 
 /// Records one step on an example batch {input, target}: forward in training mode, loss, backward and the optimizer's update; and
 /// the forward in evaluation mode. Nothing runs, and model, optimizer, gradients and generator are afterwards as before. The

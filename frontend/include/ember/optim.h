@@ -64,6 +64,7 @@ private:
   friend class OptimizerAccess; // records a step for an artifact
   Hypers hypersOf(size_t group, int64_t steps, bool isFirst) const;
   void updateAll();
+  void noteStep();
 
   struct Slot {
     std::map<std::string, Tensor> tensors;
@@ -71,7 +72,8 @@ private:
   };
   std::map<std::string, double> defaults;
   std::vector<ParameterGroup> groups;
-  std::vector<std::vector<Slot>> slots; // by group, by parameter
+  /// By group, by parameter. Shared with what undoes a step that fails.
+  std::shared_ptr<std::vector<std::vector<Slot>>> slots = std::make_shared<std::vector<std::vector<Slot>>>();
 };
 
 struct SGDOptions {
