@@ -103,19 +103,4 @@ Shape broadcastShapes(const Shape &a, const Shape &b) {
   return shape;
 }
 
-int64_t wrapDim(int64_t dim, int64_t rank) {
-  int64_t least = rank == 0 ? -1 : -rank, most = rank == 0 ? 0 : rank - 1;
-  if (dim < least || dim > most)
-    throw Error("Dimension out of range (expected to be in range of [" + std::to_string(least) + ", " + std::to_string(most) +
-                "], but got " + std::to_string(dim) + ")");
-  return dim < 0 ? dim + std::max<int64_t>(rank, 1) : dim;
-}
-
-std::string shapeText(const Shape &shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i)
-    text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
-
 } // namespace ember::functions

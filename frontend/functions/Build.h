@@ -5,13 +5,9 @@
 
 namespace ember::functions {
 
-/// Every call from outside: the recorder's lock, and the user's line.
-struct Entry {
-  explicit Entry(const Here &where) : site(where), recorder(record::Recorder::get()), lock(recorder.mutex) { recorder.enter(); }
-  CallSite site;
-  record::Recorder &recorder;
-  std::lock_guard<record::RecorderMutex> lock;
-};
+using record::Entry;
+using record::shapeText;
+using record::wrapDim;
 
 /// The tensor of a value; `function` is PyTorch's name of its gradient, for printing.
 Tensor made(mlir::Value value, const char *function);
@@ -32,8 +28,6 @@ mlir::Value broadcastTo(mlir::Value value, const Shape &shape);
 /// Throws PyTorch's text where the shapes do not fit.
 Shape broadcastShapes(const Shape &a, const Shape &b);
 Shape shapeOf(const Operand &operand);
-int64_t wrapDim(int64_t dim, int64_t rank);
-std::string shapeText(const Shape &shape);
 
 mlir::RankedTensorType typeOf(const Shape &shape, ScalarType dtype);
 

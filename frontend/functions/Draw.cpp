@@ -55,26 +55,24 @@ static Value drawn(record::Recorder &recorder, RankedTensorType type, Numbers...
 // Outside of traces memory is filled at once: a program for each shape would take milliseconds to compile, and give the same
 // bits.
 template <typename Op, typename Fill, typename... Numbers>
-static Tensor &fill(Tensor &tensor, Here where, Fill fillMemory, Numbers... numbers) {
+static Tensor &fill(Tensor &tensor, Here where, const char *function, Fill fillMemory, Numbers... numbers) {
   Entry entry(where);
   record::requireWritable(tensor);
   if (tensor.numel() == 0)
     return tensor;
   RankedTensorType type = typeOf(tensor.sizes(), tensor.dtype());
   if (entry.recorder.drawing) {
-    record::write(tensor, drawn<Op>(entry.recorder, type, numbers...));
+    record::overwrite(tensor, drawn<Op>(entry.recorder, type, numbers...), function);
     return tensor;
   }
   Tensor values = empty(tensor.sizes(), tensor.dtype());
   default_generator().impl().draw([&](ember_generator *generator) {
     fillMemory(generator, static_cast<uint32_t>(tensor.dtype()), record::contents(values)->data, values.numel(), numbers...);
   });
-  if (tensor.impl->isView() || tensor.impl->storage->base->leaf) {
-    NoGradGuard noGrad;
-    return tensor.copy_(values, where);
-  }
-  tensor.impl->storage->base = record::nodeOf(values);
-  ++tensor.impl->storage->version;
+  const record::NodeRef &base = tensor.impl->storage->base;
+  if (tensor.impl->isView() || base->leaf || entry.recorder.isRead(base))
+    return record::copyInto(tensor, values, where, function);
+  tensor.impl->storage->replace(record::nodeOf(values));
   return tensor;
 }
 
@@ -96,7 +94,7 @@ Tensor &Tensor::uniform_(double low, double high, Here where) {
     throw Error("\"check_uniform_bounds\" not implemented for '" + scalarTypeName(dtype()) + "'");
   if (!(low <= high))
     throw Error("uniform_ expects to return a [from, to) range, but found from=" + numberText(low) + " > to=" + numberText(high));
-  return fill<UniformOp>(*this, where, ember_rt_uniform, low, high);
+  return fill<UniformOp>(*this, where, "UniformBackward0", ember_rt_uniform, low, high);
 }
 
 Tensor &Tensor::normal_(double mean, double std, Here where) {
@@ -105,14 +103,14 @@ Tensor &Tensor::normal_(double mean, double std, Here where) {
     throw Error("\"normal_kernel_cpu\" not implemented for '" + scalarTypeName(dtype()) + "'");
   if (!(std >= 0))
     throw Error("normal expects std >= 0.0, but found std " + numberText(std));
-  return fill<NormalOp>(*this, where, ember_rt_normal, mean, std);
+  return fill<NormalOp>(*this, where, "NormalBackward0", ember_rt_normal, mean, std);
 }
 
 Tensor &Tensor::bernoulli_(double p, Here where) {
   CallSite site(where);
   if (!(p >= 0 && p <= 1))
     throw Error("bernoulli_ expects p to be in [0, 1], but got p=" + numberText(p));
-  return fill<BernoulliOp>(*this, where, ember_rt_bernoulli, p);
+  return fill<BernoulliOp>(*this, where, "BernoulliBackward2", ember_rt_bernoulli, p);
 }
 
 Tensor rand(Shape shape, ScalarType dtype) { return Tensor(empty(std::move(shape), dtype).uniform_()); }

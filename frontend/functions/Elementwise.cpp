@@ -115,7 +115,7 @@ Tensor Tensor::to(ScalarType dtype, Here where) const {
 
 // ---- in place: the shape and the dtype stay
 
-template <typename Op> static void inPlace(Tensor &target, const Operand &other, bool needsFloat = false) {
+template <typename Op> static void inPlace(Tensor &target, const Operand &other, const char *function, bool needsFloat = false) {
   Entry entry(other.where);
   record::requireWritable(target);
   ScalarType dtype = target.dtype(), result = promote(Operand(target, other.where), other);
@@ -130,23 +130,25 @@ template <typename Op> static void inPlace(Tensor &target, const Operand &other,
   Shape shape = broadcastShapes(target.sizes(), shapeOf(other));
   if (shape != target.sizes())
     throw Error("output with shape " + shapeText(target.sizes()) + " doesn't match the broadcast shape " + shapeText(shape));
-  Value left = record::read(target);
-  record::write(target, entry.recorder.emit<Op>(left, value(other, dtype, shape)));
+  Value left = record::read(target), right = value(other, dtype, shape);
+  if (entry.recorder.requiresGrad(right)) // whose gradient may read what was there before
+    left = entry.recorder.emit<CopyOp>(left);
+  record::write(target, entry.recorder.emit<Op>(left, right), function);
 }
 Tensor &Tensor::add_(const Operand &other) {
-  inPlace<AddOp>(*this, other);
+  inPlace<AddOp>(*this, other, "AddBackward0");
   return *this;
 }
 Tensor &Tensor::sub_(const Operand &other) {
-  inPlace<SubOp>(*this, other);
+  inPlace<SubOp>(*this, other, "SubBackward0");
   return *this;
 }
 Tensor &Tensor::mul_(const Operand &other) {
-  inPlace<MulOp>(*this, other);
+  inPlace<MulOp>(*this, other, "MulBackward0");
   return *this;
 }
 Tensor &Tensor::div_(const Operand &other) {
-  inPlace<DivOp>(*this, other, true);
+  inPlace<DivOp>(*this, other, "DivBackward0", true);
   return *this;
 }
 

@@ -126,7 +126,7 @@ public:
   explicit States(const nn::NamedTensors &named) : recorder(record::Recorder::get()) {
     for (const auto &[name, tensor] : named)
       if (!tensor.impl->isView())
-        buffers.push_back({tensor, name, tensor.impl->storage->base, tensor.impl->storage->version});
+        buffers.push_back({tensor, name, tensor.impl->storage->base});
     std::vector<uint8_t> state = default_generator().get_state();
     drawing.first = record::nodeOf(from_bytes(state.data(), {kGeneratorBytes}, kUInt8));
     reset();
@@ -143,10 +143,8 @@ public:
   States(const States &) = delete;
 
   void reset() {
-    for (Buffer &own : buffers) {
-      own.tensor.impl->storage->base = own.before;
-      own.tensor.impl->storage->version = own.version;
-    }
+    for (Buffer &own : buffers)
+      own.tensor.impl->storage->replace(own.before);
     drawing.state = drawing.first;
   }
 
@@ -172,7 +170,6 @@ private:
     Tensor tensor;
     std::string name;
     record::NodeRef before;
-    int64_t version;
   };
   record::Recorder &recorder;
   std::vector<Buffer> buffers;

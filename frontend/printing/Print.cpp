@@ -26,16 +26,10 @@ std::ostream &operator<<(std::ostream &stream, const Tensor &tensor) {
   shown.dtypeIsDefault = dtype == kFloat32;
   shown.dtypeIsImplied = dtype == kFloat32 || dtype == kInt64 || dtype == kBool;
   if (tensor.requires_grad()) {
-    const record::TensorImpl &impl = *tensor.impl;
     if (tensor.is_leaf())
       shown.requiresGrad = true;
-    else if (!impl.isView())
-      shown.gradientFunction = impl.storage->base->function;
     else
-      shown.gradientFunction = impl.chain.back().kind == record::ViewStep::Kind::Transpose ? "PermuteBackward0"
-                               : impl.chain.back().kind == record::ViewStep::Kind::Slice   ? "SliceBackward0"
-                               : impl.chain.back().kind == record::ViewStep::Kind::Expand  ? "ExpandBackward0"
-                                                                                           : "ViewBackward0";
+      shown.gradientFunction = tensor.impl->function();
   }
   return stream << printing::formatTensor(shown);
 }

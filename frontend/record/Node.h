@@ -40,11 +40,12 @@ private:
 /// A value that something holds. Its op, if any, stands in one recorder and is touched under that recorder's lock alone.
 struct Node {
   mlir::RankedTensorType type;
-  std::shared_ptr<Buffer> buffer; // null: not computed yet
-  std::shared_ptr<GradSlot> leaf; // set: autograd stops here and accumulates
-  Recorder *recorder = nullptr;   // where it was recorded; null: memory from the start
-  Recorded *record = nullptr;     // its op's result; null: no op stands for it now
-  const char *function = "";      // PyTorch's name of what made it, for printing
+  std::shared_ptr<Buffer> buffer;     // null: not computed yet
+  std::shared_ptr<GradSlot> leaf;     // set: autograd stops here and accumulates
+  std::shared_ptr<GradSlot> retained; // set by retain_grad(): accumulates, and goes on
+  Recorder *recorder = nullptr;       // where it was recorded; null: memory from the start
+  Recorded *record = nullptr;         // its op's result; null: no op stands for it now
+  const char *function = "";          // PyTorch's name of what made it, for printing
   bool requiresGrad = false;
   bool tapeFreed = false; // a backward has gone through it
 };

@@ -9,41 +9,85 @@ namespace ember::record {
 struct Storage {
   NodeRef base;
   int64_t version = 0;
+  /// Other contents.
+  void replace(NodeRef contents);
 };
 
 /// One step from a storage's base to a view.
 struct ViewStep {
-  enum class Kind { Reshape, Transpose, Slice, Expand, Detach };
+  enum class Kind {
+    Reshape,
+    Transpose,
+    Slice,
+    Expand,
+    Detach,
+    Leaf,   // the same contents, requiring a gradient: a view on which requires_grad_() was called
+    History // the same contents with a gradient of their own: a detached view that was written with one
+  };
   Kind kind;
-  Shape sizes;      // of the result
-  Shape parameters; // Transpose: permutation. Slice: starts, then strides.
+  Shape sizes;                              // of the result
+  Shape parameters;                         // Transpose: permutation. Slice: starts, then strides.
+  const char *function = "";                // PyTorch's name of it, for printing
+  std::shared_ptr<GradSlot> leaf = nullptr; // Leaf: where its gradient is gathered
+  NodeRef history = nullptr;                // History: the value whose gradient it has
+  bool tracked = gradMode();                // false: made without gradients, and has none ever after
 };
 
 class TensorImpl {
 public:
   std::shared_ptr<Storage> storage;
   std::vector<ViewStep> chain;
-  bool viewRequiresGrad = true; // false: a detached view
+  std::shared_ptr<TensorImpl> parent; // a view: what it was taken of
+  int64_t versionMade = 0;            // a view: the storage's version then
+  std::shared_ptr<GradSlot> gradient; // a view, or retain_grad(): where `.grad` is
+  NodeRef exposed;                    // what data_ptr() gave out the memory of
 
   Shape sizes() const;
+  /// Elements from one to the next along each dimension, as PyTorch would have it in memory.
+  Shape strides() const;
   ScalarType dtype() const;
   bool isView() const { return !chain.empty(); }
+  bool requiresGrad() const;
+  bool isLeaf() const;
+  /// PyTorch's name of what made it.
+  const char *function() const;
+
+  /// Goes on as a view of what it was.
+  void become(ViewStep step);
+
+  /// The value that this view was when it was last read; null where that is gone or was written since. Autograd knows a view
+  /// by that value, and what was made of it has it as operand. On the thread that made the view alone.
+  mlir::Value identity(const Recorder &recorder) const;
+  void setIdentity(const Recorder &recorder, mlir::Value value);
+  const Recorder *maker = nullptr;
+
+private:
+  Recorded *record = nullptr;
+  uint64_t number = 0; // of the record: it may have been taken by another value
+  int64_t version = 0; // of the storage
 };
 
+/// A dimension counted from the end as one from the front. Throws PyTorch's text where there is none.
+int64_t wrapDim(int64_t dim, int64_t rank);
+std::string shapeText(const Shape &shape);
 /// A tensor of its own storage.
 Tensor tensorOf(NodeRef node);
 /// A view one step on.
 Tensor viewOf(const Tensor &tensor, ViewStep step);
+/// Strides of `to` over the memory of a tensor of these sizes and strides; nothing where it cannot be a view of that.
+std::optional<Shape> reshapedStrides(const Shape &from, const Shape &strides, const Shape &to);
 /// The value of a tensor, for use as an operand.
 mlir::Value read(const Tensor &tensor);
 /// The node of a tensor's value.
 NodeRef nodeOf(const Tensor &tensor);
 /// Memory with a tensor's values, row-major, computed now if it must be.
 std::shared_ptr<Buffer> contents(const Tensor &tensor);
-/// Replaces a tensor's contents, through its views, with the rules for leaves.
-void write(const Tensor &tensor, mlir::Value value);
-/// Throws: a value that a gradient needs was the contents of a storage that has been written since.
-[[noreturn]] void refuseOverwritten(mlir::Value value);
+/// Replaces a tensor's contents, through its views, with the rules for leaves. `function`: PyTorch's name of the write.
+void write(const Tensor &tensor, mlir::Value value, const char *function);
+/// The same of a write over all that was there: what it replaces has a gradient, of zeros.
+void overwrite(const Tensor &target, mlir::Value value, const char *function);
+/// Writes one tensor's values over another's, broadcast and cast to them.
+Tensor &copyInto(Tensor &target, const Tensor &source, Here where, const char *function);
 /// Makes sure that a write to the tensor is allowed.
 void requireWritable(const Tensor &tensor);
 

@@ -87,6 +87,8 @@ public:
   Tensor &requires_grad_(bool requires_grad = true, Here where = Here::current());
   bool requires_grad() const;
   bool is_leaf() const;
+  /// Keeps the gradient of a tensor that is no leaf in `.grad`.
+  void retain_grad(Here where = Here::current());
   Tensor grad() const;
   void set_grad(const Tensor &gradient);
   void backward(const Tensor &gradient = {}, bool retain_graph = false, bool create_graph = false,
@@ -96,6 +98,7 @@ public:
   void set_data(const Tensor &source);
 
   // ---- views: share storage with this tensor
+  /// Throws where the elements do not lie so in memory; reshape copies them then.
   Tensor view(Shape shape, Here where = Here::current()) const;
   Tensor reshape(Shape shape, Here where = Here::current()) const;
   Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1, Here where = Here::current()) const;
@@ -111,7 +114,8 @@ public:
 
   // ---- copies
   Tensor clone(Here where = Here::current()) const;
-  Tensor contiguous() const { return *this; } // values are logical: memory is always row-major
+  bool is_contiguous() const;
+  Tensor contiguous(Here where = Here::current()) const;
   Tensor to(ScalarType dtype, Here where = Here::current()) const;
 
   // ---- in place
@@ -276,10 +280,27 @@ struct Counters {
   int64_t arenaBytes = 0, arenaLiveBytes = 0; ///< of the program that ran last: its arena, and what lives at once in it
   int64_t peakBytes = 0;                      ///< the most liveBytes that there were since the last reset_peak_bytes
   int64_t kernelsLaunched = 0, opsRecorded = 0;
+  int64_t codeObjects = 0;    ///< pieces of machine code in memory: the kernels that were compiled together are one
   int64_t runNanoseconds = 0; // in programs, from their first kernel to their last
 };
 void reset_peak_bytes();
 Counters counters();
+
+/// Gathers the names of the kernels that this thread launches while it lives, in order.
+class LaunchLog {
+public:
+  LaunchLog();
+  ~LaunchLog();
+  LaunchLog(const LaunchLog &) = delete;
+  std::vector<std::string> names;
+
+private:
+  LaunchLog *previous;
+};
+
+/// Compiled programs that memory keeps, the least recently used going first (default: 512). Their machine code is freed when
+/// none has it any more. A thread may hold on to twice as many.
+void set_programs_kept(size_t count);
 
 // ---- files
 /// .npy; throws with the path and what is wrong with it.

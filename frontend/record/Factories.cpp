@@ -1,0 +1,110 @@
+// Tensors made of numbers and files: their memory is filled at once.
+#include "ember/tensor.h"
+
+#include "ir/interpret/Bytes.h"
+#include "record/Storage.h"
+#include <algorithm>
+#include <cstring>
+
+using namespace mlir;
+using namespace ember::ir;
+using namespace ember::record;
+
+namespace ember {
+
+// Throws PyTorch's texts where there is no such number.
+static int64_t bytesOf(const Shape &shape, ScalarType dtype) {
+  auto bytes = static_cast<int64_t>(ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
+  bool overflows = false;
+  for (int64_t size : shape) {
+    if (size < 0)
+      throw Error("Trying to create tensor with negative dimension " + std::to_string(size) + ": " + shapeText(shape));
+    overflows |= __builtin_mul_overflow(bytes, size, &bytes);
+  }
+  if (overflows && std::find(shape.begin(), shape.end(), 0) == shape.end())
+    throw Error("Storage size calculation overflowed with sizes=" + shapeText(shape));
+  return overflows ? 0 : bytes;
+}
+
+Tensor empty(Shape shape, ScalarType dtype, Here where) {
+  CallSite site(where);
+  Recorder &recorder = Recorder::get();
+  std::lock_guard lock(recorder.mutex);
+  size_t bytes = bytesOf(shape, dtype);
+  auto buffer = std::make_shared<Buffer>(bytes);
+  std::memset(buffer->data, 0, bytes);
+  return tensorOf(recorder.memoryNode(RankedTensorType::get(shape, recorder.elementType(dtype)), buffer));
+}
+Tensor zeros(Shape shape, ScalarType dtype, Here where) { return empty(std::move(shape), dtype, where); }
+Tensor ones(Shape shape, ScalarType dtype, Here where) { return full(std::move(shape), 1, dtype, where); }
+
+Tensor full(Shape shape, double value, ScalarType dtype, Here where) {
+  Tensor tensor = empty(std::move(shape), dtype, where);
+  NodeRef node = tensor.impl->storage->base;
+  ReferenceTensor one = ReferenceTensor::zeros(RankedTensorType::get({}, node->type.getElementType()));
+  one.set(
+      0, roundTo(node->type.getElementType(), one.isReal() ? Scalar::real(value) : Scalar::integer(static_cast<int64_t>(value))));
+  int64_t width = byteWidth(node->type.getElementType());
+  char bytes[8];
+  writeBytes(one, bytes);
+  for (int64_t i = 0; i < tensor.numel(); ++i)
+    std::memcpy(static_cast<char *>(node->buffer->data) + i * width, bytes, width);
+  return tensor;
+}
+Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where) {
+  Tensor tensor = empty(std::move(shape), dtype, where);
+  std::memcpy(tensor.impl->storage->base->buffer->data, bytes,
+              tensor.numel() * ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
+  return tensor;
+}
+Tensor arange(int64_t end, Here where) {
+  Tensor tensor = empty({std::max<int64_t>(end, 0)}, kInt64, where);
+  auto *values = static_cast<int64_t *>(tensor.impl->storage->base->buffer->data);
+  for (int64_t i = 0; i < end; ++i)
+    values[i] = i;
+  return tensor;
+}
+Tensor zeros_like(const Tensor &other, Here where) { return zeros(other.sizes(), other.dtype(), where); }
+Tensor ones_like(const Tensor &other, Here where) { return ones(other.sizes(), other.dtype(), where); }
+Tensor runtime_scalar(double value, ScalarType dtype) { return full({}, value, dtype); }
+
+Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows, Here where) {
+  CallSite site(where);
+  std::lock_guard lock(Recorder::get().mutex);
+  NoGradGuard noGrad;
+  std::shared_ptr<Buffer> source = contents(tensor);
+  Shape shape = tensor.sizes();
+  int64_t count = shape[0],
+          width = tensor.numel() / std::max<int64_t>(count, 1) * ember_rt_dtype_size(static_cast<uint32_t>(tensor.dtype()));
+  shape[0] = static_cast<int64_t>(rows.size());
+  Tensor result = empty(shape, tensor.dtype());
+  auto *to = static_cast<char *>(result.impl->storage->base->buffer->data);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] < 0 || rows[i] >= count)
+      throw Error("index " + std::to_string(rows[i]) + " is out of bounds for dimension 0 with size " + std::to_string(count));
+    std::memcpy(to + i * width, static_cast<char *>(source->data) + rows[i] * width, width);
+  }
+  return result;
+}
+
+Tensor load_npy(const std::string &path, Here where) {
+  CallSite site(where);
+  ember_array array;
+  char error[512];
+  if (ember_rt_read_npy(path.c_str(), &array, error, sizeof error) != 0)
+    throw Error(error);
+  Tensor tensor = from_bytes(array.data, Shape(array.dims, array.dims + array.rank), static_cast<ScalarType>(array.dtype));
+  ember_rt_free(array.data);
+  return tensor;
+}
+void save_npy(const std::string &path, const Tensor &tensor, Here where) {
+  CallSite site(where);
+  std::lock_guard lock(Recorder::get().mutex);
+  Shape shape = tensor.sizes();
+  char error[512];
+  if (ember_rt_write_npy(path.c_str(), static_cast<uint32_t>(tensor.dtype()), static_cast<uint32_t>(shape.size()), shape.data(),
+                         contents(tensor)->data, error, sizeof error) != 0)
+    throw Error(error);
+}
+
+} // namespace ember
