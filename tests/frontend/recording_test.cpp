@@ -1,6 +1,7 @@
 // What recording promises, by counters: which programs are compiled, what is launched, what memory stays, what an error leaves.
 #include <ember/ember.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <gtest/gtest.h>
@@ -126,34 +127,39 @@ TEST(Recording, TheSameProgramFromOtherLinesIsNotCompiledAgain) {
   EXPECT_EQ(compiledSince(before), 0);
 }
 
-// Looked at before backward(): the same bits, and from the second step on no forward kernel runs twice.
-TEST(Recording, LooksBeforeBackwardChangeNothing) {
-  auto run = [](bool looks, std::vector<int64_t> *launches) {
+// Looked at before backward(): the same bits, and from the second step on each forward kernel is launched once. Every product is
+// a kernel of its own: three of the forward, five of the backward (nobody asks for the inputs' gradient).
+TEST(Recording, LooksBeforeBackwardLaunchNothingTwice) {
+  constexpr int64_t forward = 3, backward = 5;
+  auto products = [](const std::vector<std::string> &names) {
+    return std::ranges::count_if(names, [](const std::string &name) { return name.find("matmul") != std::string::npos; });
+  };
+  auto run = [&](bool looks) {
     ember::manual_seed(3);
-    nn::Sequential model(nn::Linear(6, 12), nn::ReLU(), nn::Linear(12, 4));
+    nn::Sequential model(nn::Linear(6, 12), nn::ReLU(), nn::Linear(12, 10), nn::Tanh(), nn::Linear(10, 4));
     Tensor inputs = ember::randn({5, 6}), labels = ember::randint(0, 4, {5});
     std::vector<float> gradients;
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 5; ++i) {
+      ember::LaunchLog whole;
       Tensor loss = nn::CrossEntropyLoss()(model(inputs), labels);
-      if (looks)
+      if (looks) {
+        ember::LaunchLog own;
         loss.item<float>();
-      int64_t before = ember::counters().kernelsLaunched;
+        EXPECT_EQ(products(own.names), forward);
+        whole.names = own.names;
+      }
       model->zero_grad();
       loss.backward();
       for (const Tensor &parameter : model->parameters())
         for (float value : parameter.grad().to_vector<float>())
           gradients.push_back(value);
-      if (launches)
-        launches->push_back(ember::counters().kernelsLaunched - before);
+      // The first look keeps nothing, so that loops that only evaluate do not: that backward computes the forward again.
+      bool isFirstLook = looks && i == 0;
+      EXPECT_EQ(products(whole.names), forward + backward + (isFirstLook ? forward : 0)) << "step " << i;
     }
     return gradients;
   };
-  std::vector<int64_t> launches;
-  std::vector<float> plain = run(false, nullptr), looked = run(true, &launches);
-  EXPECT_EQ(plain, looked);
-  EXPECT_LT(launches[1], launches[0]); // the first backward computes the forward again
-  EXPECT_EQ(launches[1], launches[2]);
-  EXPECT_EQ(launches[2], launches[3]);
+  EXPECT_EQ(run(false), run(true));
 }
 
 // A label that is known only when the program runs: one line that names the place, and all as before the call.
@@ -191,6 +197,26 @@ TEST(Recording, AnErrorAtRunTimeUndoesTheStep) {
     EXPECT_EQ(parameter.detach().to_vector<float>(), before[number++]);
   training.labels = good;
   EXPECT_TRUE(std::isfinite(training.step().item<float>()));
+}
+
+// Programs that fall out of the cache take their machine code with them.
+TEST(Recording, CodeOfProgramsThatAreGoneIsFreed) {
+  int count = 150;
+  if (const char *text = std::getenv("EMBER_TEST_COUNT"))
+    count = std::min(std::atoi(text), 10000);
+  constexpr int kept = 10;
+  ember::set_programs_kept(kept);
+  std::vector<int64_t> objects;
+  for (int i = 1; i <= count; ++i) {
+    Tensor x = ember::ones({i, 1 + i % 3});
+    EXPECT_EQ((x * 3 - 1).sum().item<float>(), 2 * i * (1 + i % 3));
+    objects.push_back(ember::counters().codeObjects);
+  }
+  ember::set_programs_kept(512);
+  // Programs of the process, of this thread, and kernels that no program has.
+  for (size_t i = 5 * kept; i < objects.size(); ++i)
+    ASSERT_LE(objects[i], kept + 2 * kept + 1 + 8 * kept) << "after " << i << " programs";
+  EXPECT_LT(objects.back(), count);
 }
 
 TEST(Recording, EightThreadsTrainOnSharedData) {
