@@ -84,7 +84,7 @@ void Optimizer::noteStep() {
   }
   record::Recorder &recorder = record::Recorder::get();
   std::lock_guard lock(recorder.mutex);
-  recorder.noteChange([shared = std::weak_ptr(slots), before] {
+  recorder.noteChange([shared = std::weak_ptr(slots), before](record::Recorder &) {
     auto slots = shared.lock();
     for (size_t g = 0; slots && g < before.size(); ++g)
       for (size_t p = 0; p < before[g].size(); ++p) {

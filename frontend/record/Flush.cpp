@@ -258,9 +258,9 @@ void Recorder::execute(Run &run, Known &program) {
 // Storages, gradients and what else was changed after an op was recorded are as they were before it.
 void Recorder::undoFrom(uint64_t number) {
   while (!changes.empty() && changes.back().number > number) {
-    std::function<void()> undo = std::move(changes.back().undo);
+    llvm::unique_function<void(Recorder &)> undo = std::move(changes.back().undo);
     changes.pop_back();
-    undo();
+    undo(*this);
   }
 }
 

@@ -388,17 +388,17 @@ Value Recorder::number(double value, ScalarType dtype) {
   return record->value;
 }
 
-void Recorder::noteChange(std::function<void()> undo) { changes.push_back({nextNumber, std::move(undo)}); }
+void Recorder::noteChange(llvm::unique_function<void(Recorder &)> undo) { changes.push_back({nextNumber, std::move(undo)}); }
 
 void Recorder::noteWrite(const std::shared_ptr<Storage> &storage, Value before) {
   Recorded *record = &recordOf(before);
   record->overwritten = true;
-  noteChange([this, storage = std::weak_ptr(storage), record] {
+  noteChange([storage = std::weak_ptr(storage), record](Recorder &recorder) {
     record->overwritten = false;
     std::shared_ptr<Storage> own = storage.lock();
     if (!own)
       return;
-    own->base = nodeOf(record->value);
+    own->base = recorder.nodeOf(record->value);
     own->base->leaf = record->gradSlot;
     ++own->version;
   });
@@ -406,11 +406,11 @@ void Recorder::noteWrite(const std::shared_ptr<Storage> &storage, Value before) 
 
 void Recorder::noteGradient(const std::shared_ptr<GradSlot> &slot, const Tensor &before) {
   Recorded *record = before.defined() ? &recordOf(read(before)) : nullptr;
-  noteChange([this, slot, record, tensor = std::weak_ptr(before.impl)] {
+  noteChange([slot, record, tensor = std::weak_ptr(before.impl)](Recorder &recorder) {
     if (!record)
       return slot->set(Tensor());
     std::shared_ptr<TensorImpl> own = tensor.lock();
-    slot->set(own ? Tensor(own) : tensorOf(nodeOf(record->value)));
+    slot->set(own ? Tensor(own) : tensorOf(recorder.nodeOf(record->value)));
   });
 }
 

@@ -8,9 +8,9 @@
 #include "record/Node.h"
 #include "record/ProgramCache.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/FunctionExtras.h"
 #include <atomic>
 #include <deque>
-#include <functional>
 #include <map>
 #include <optional>
 
@@ -108,7 +108,7 @@ public:
   /// A gradient replaces the one before, which may be undefined.
   void noteGradient(const std::shared_ptr<GradSlot> &slot, const Tensor &before);
   /// State was changed that pending ops depend on: `undo` is called if one recorded earlier fails.
-  void noteChange(std::function<void()> undo);
+  void noteChange(llvm::unique_function<void(Recorder &)> undo);
   /// Throws where a value that a gradient needs was the contents of a storage that has been written since, or a view of them.
   void refuseOverwritten(mlir::Value value) const;
   void makeLeaf(const NodeRef &node, std::shared_ptr<GradSlot> slot);
@@ -195,7 +195,7 @@ private:
   /// What a run-time error undoes.
   struct Change {
     uint64_t number; // the first op that is recorded after
-    std::function<void()> undo;
+    llvm::unique_function<void(Recorder &)> undo;
   };
   std::vector<Change> changes;                               // in the order in which they were made
   std::unordered_map<Hash128, std::shared_ptr<Known>> known; // first level of the program cache

@@ -1,6 +1,9 @@
 // Indices that are out of range only when a program runs: the error names the operation's own line, and all is as before it.
 #include <ember/ember.h>
 
+#include "Shell.h"
+
+#include <algorithm>
 #include <gtest/gtest.h>
 
 namespace nn = ember::nn;
@@ -174,6 +177,21 @@ TEST(Faults, TracesNameThePlaceTheyWereRecordedAt) {
   std::string error = errorOf([&] { traced.run({ember::tensor<int64_t>({1, 6})}); });
   EXPECT_NE(error.find("error: " + here(line)), std::string::npos) << error;
   EXPECT_NE(error.find(": take: index 6 is out of bounds for a dimension with size 5"), std::string::npos) << error;
+}
+
+// An artifact's text does not depend on the folder that its source was compiled in, and so its bytes do not.
+TEST(Faults, ArtifactsNamePlacesWithoutFolders) {
+  Tensor table = ember::arange(5).to(ember::kFloat32);
+  unsigned line = 0;
+  auto function = [&](const std::vector<Tensor> &inputs) {
+    line = __LINE__ + 1;
+    return ember::index_select(table, 0, inputs[0]) * 2;
+  };
+  Folder folder("ember_faults");
+  ember::jit::trace(function, {ember::tensor<int64_t>({1, 2})}).compile(folder.file("taken.o"));
+  std::string bytes = contents(folder.file("taken.o")), source = __FILE__;
+  EXPECT_NE(bytes.find('\0' + here(line)), std::string::npos);
+  EXPECT_EQ(bytes.find(source.substr(0, source.rfind('/') + 1) + "faults_test.cpp"), std::string::npos);
 }
 
 } // namespace
