@@ -71,7 +71,7 @@ static Tensor &fill(Tensor &tensor, Here where, const char *function, Fill fillM
   });
   const record::NodeRef &base = tensor.impl->storage->base;
   if (tensor.impl->isView() || base->leaf || entry.recorder.isRead(base))
-    return record::copyInto(tensor, values, where, function);
+    return record::copyOver(tensor, values, where, function);
   tensor.impl->storage->replace(record::nodeOf(values));
   return tensor;
 }

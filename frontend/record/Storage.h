@@ -87,7 +87,7 @@ void write(const Tensor &tensor, mlir::Value value, const char *function);
 /// The same of a write over all that was there: what it replaces has a gradient, of zeros.
 void overwrite(const Tensor &target, mlir::Value value, const char *function);
 /// Writes one tensor's values over another's, broadcast and cast to them.
-Tensor &copyInto(Tensor &target, const Tensor &source, Here where, const char *function);
+Tensor &copyOver(Tensor &target, const Tensor &source, Here where, const char *function);
 /// Makes sure that a write to the tensor is allowed.
 void requireWritable(const Tensor &tensor);
 

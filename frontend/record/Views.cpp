@@ -215,7 +215,7 @@ void overwrite(const Tensor &target, Value value, const char *function) {
   write(target, value, function);
 }
 
-Tensor &copyInto(Tensor &target, const Tensor &source, Here where, const char *function) {
+Tensor &copyOver(Tensor &target, const Tensor &source, Here where, const char *function) {
   Entry entry(where);
   requireWritable(target);
   Tensor from = source.dtype() == target.dtype() ? source : source.to(target.dtype());
@@ -228,8 +228,8 @@ Tensor &copyInto(Tensor &target, const Tensor &source, Here where, const char *f
 
 } // namespace record
 
-Tensor &Tensor::copy_(const Tensor &source, Here where) { return copyInto(*this, source, where, "CopyBackwards"); }
-Tensor &Tensor::fill_(double value, Here where) { return copyInto(*this, full({}, value, dtype()), where, "FillBackward0"); }
-Tensor &Tensor::zero_(Here where) { return copyInto(*this, full({}, 0, dtype()), where, "ZeroBackward0"); }
+Tensor &Tensor::copy_(const Tensor &source, Here where) { return copyOver(*this, source, where, "CopyBackwards"); }
+Tensor &Tensor::fill_(double value, Here where) { return copyOver(*this, full({}, value, dtype()), where, "FillBackward0"); }
+Tensor &Tensor::zero_(Here where) { return copyOver(*this, full({}, 0, dtype()), where, "ZeroBackward0"); }
 
 } // namespace ember
