@@ -226,10 +226,6 @@ Value Emitter::loadStrided(Value buffer, Type element, Value index, int64_t stri
   return fromStorage(picked, element);
 }
 
-void Emitter::prefetch(Value buffer, Type element, Value index) {
-  LLVM::Prefetch::create(builder, loc, elementPointer(buffer, element, index), /*rw=*/0, /*hint=*/2, /*cache=*/1);
-}
-
 Value Emitter::gather(Value buffer, Type element, Value indices, Value mask) {
   Type storage = storageType(element), type = vectorOf(storage);
   Value zero = arith::ConstantOp::create(builder, loc, cast<TypedAttr>(builder.getZeroAttr(type)));
@@ -274,8 +270,9 @@ void Emitter::storeInterleaved(ArrayRef<Value> values, Value buffer, Type elemen
   }
 }
 
-void Emitter::prefetch(Value buffer, Type element, Value index, bool toWrite) {
-  LLVM::Prefetch::create(builder, loc, elementPointer(buffer, element, index), /*rw=*/toWrite, /*hint=*/3, /*cache=*/1);
+void Emitter::prefetch(Value buffer, Type element, Value index, Nearness nearness, bool toWrite) {
+  Value pointer = elementPointer(buffer, element, index);
+  LLVM::Prefetch::create(builder, loc, pointer, /*rw=*/toWrite, /*hint=*/static_cast<int>(nearness), /*cache=*/1);
 }
 
 void Emitter::scatter(Value value, Value buffer, Type element, Value indices, Value mask) {

@@ -70,8 +70,6 @@ public:
                          mlir::Value otherwise = {});
   /// Every `stride`th element from `index` on, 2 <= stride <= kMostStride: whole vectors, of which lanes are picked.
   mlir::Value loadStrided(mlir::Value buffer, mlir::Type element, mlir::Value index, int64_t stride, mlir::Value mask = {});
-  /// Brings a line into L2; the index may lie outside.
-  void prefetch(mlir::Value buffer, mlir::Type element, mlir::Value index);
   mlir::Value gather(mlir::Value buffer, mlir::Type element, mlir::Value indices, mlir::Value mask = {});
   /// Writes a compute value as storage; the walker has rounded it to the dtype already.
   void store(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value index);
@@ -79,8 +77,10 @@ public:
   /// Writes lane l of value p to element index + l * count + p; from the `limit`th element on none (null: all).
   void storeInterleaved(llvm::ArrayRef<mlir::Value> values, mlir::Value buffer, mlir::Type element, mlir::Value index,
                         mlir::Value limit = {});
+  enum class Nearness { FirstCache = 3, SecondCache = 2 };
   /// Asks for the cache line of an element, which need not exist.
-  void prefetch(mlir::Value buffer, mlir::Type element, mlir::Value index, bool toWrite = false);
+  void prefetch(mlir::Value buffer, mlir::Type element, mlir::Value index, Nearness nearness = Nearness::FirstCache,
+                bool toWrite = false);
   void scatter(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value indices, mlir::Value mask = {});
 
   /// A compute value rounded to what the dtype can hold (bf16, f16), still in the compute type.

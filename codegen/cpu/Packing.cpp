@@ -168,7 +168,7 @@ void Packer::prefetch(const Walk &major, Value count, const Walk &minor, Value m
   auto line = [&](Value i, Value j) {
     bind(major, i);
     bind(minor, e.add(minorStart, j));
-    e.prefetch(source.pointer, source.element, w.scalarIndex(source.address));
+    e.prefetch(source.pointer, source.element, w.scalarIndex(source.address), Emitter::Nearness::SecondCache);
   };
   if (!minor.dims.empty() && adjacentDims(minor.dims) == minor.dims.size())
     return shareOf(count, [&](Value i) {
