@@ -113,25 +113,35 @@ Tensor &Tensor::bernoulli_(double p, Here where) {
   return fill<BernoulliOp>(*this, where, "BernoulliBackward2", ember_rt_bernoulli, p);
 }
 
-Tensor rand(Shape shape, ScalarType dtype) { return Tensor(empty(std::move(shape), dtype).uniform_()); }
-Tensor randn(Shape shape, ScalarType dtype) { return Tensor(empty(std::move(shape), dtype).normal_()); }
-Tensor randn_like(const Tensor &other) { return randn(other.sizes(), other.dtype()); }
-Tensor rand_like(const Tensor &other) { return rand(other.sizes(), other.dtype()); }
+Tensor rand(Shape shape, ScalarType dtype, Here where) {
+  return Tensor(empty(std::move(shape), dtype, where).uniform_(0, 1, where));
+}
+Tensor randn(Shape shape, ScalarType dtype, Here where) {
+  return Tensor(empty(std::move(shape), dtype, where).normal_(0, 1, where));
+}
+Tensor randn_like(const Tensor &other, Here where) { return randn(other.sizes(), other.dtype(), where); }
+Tensor rand_like(const Tensor &other, Here where) { return rand(other.sizes(), other.dtype(), where); }
 
 namespace functional {
 
-// p = 0 and p = 1 draw nothing, as in PyTorch. The mode is part of the program: a model in evaluation holds no draw.
+// p = 0 and p = 1 draw nothing, as in PyTorch. The mode is part of the program: a model in evaluation draws nothing. A trace
+// keeps the op all the same, so that the traced model can be trained.
 Tensor dropout(const Tensor &input, double p, bool training, Here where) {
   Entry entry(where);
   if (!(p >= 0 && p <= 1))
     throw Error("dropout probability has to be between 0 and 1, but got " + numberText(p));
-  if (!training || p == 0 || input.numel() == 0)
+  bool keepsOp = entry.recorder.drawing && p != 1;
+  if ((!training && !keepsOp) || p == 0 || input.numel() == 0)
     return input;
   if (!input.is_floating_point())
     throw Error("result type Float can't be cast to the desired output type " + scalarTypeName(input.dtype()));
   if (p == 1)
     return input * Operand(0.0, where);
-  Value own = record::read(input), probability = number(p, kFloat64), isTraining = number(1, kBool);
+  Value own = record::read(input), probability = number(p, kFloat64), isTraining = number(training, kBool);
+  if (!training) { // no state is read
+    Value state = broadcastTo(number(0, kUInt8), {kGeneratorBytes});
+    return made(entry.recorder.emit<DropoutOp>(own, probability, isTraining, state), "");
+  }
   Draw draw(entry.recorder, 2 * static_cast<uint64_t>(input.numel()));
   auto op = entry.recorder.emit<DropoutOp>(own, probability, isTraining, draw.before).getDefiningOp<DropoutOp>();
   draw.after(op.getNext());
@@ -140,16 +150,18 @@ Tensor dropout(const Tensor &input, double p, bool training, Here where) {
 
 } // namespace functional
 
-Tensor randperm(int64_t count) {
+Tensor randperm(int64_t count, Here where) {
+  CallSite site(where);
   if (count < 0)
     throw Error("n must be non-negative, got" + std::to_string(count));
-  Entry entry(Here::current());
+  Entry entry(where);
   if (entry.recorder.drawing && count > 0)
     return made(drawn<RandpermOp>(entry.recorder, typeOf({count}, kInt64)), "");
-  return from_vector(default_generator().permutation(count), {count});
+  return from_vector(default_generator().permutation(count), {count}, where);
 }
 
-Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype) {
+Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype, Here where) {
+  CallSite site(where);
   if (low >= high)
     throw Error("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) +
                 " >= to=" + std::to_string(high));

@@ -2,6 +2,7 @@
 
 #include "functions/Build.h"
 #include "functions/Draw.h"
+#include "ir/interfaces/Interfaces.h"
 #include "ir/ops/Constant.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -28,10 +29,9 @@ static nn::Module &holderOf(nn::Module &top, std::string &path) {
 }
 
 GraphModule::GraphModule(std::shared_ptr<TracedModule::Impl> own) : trace(std::move(own)), main(trace->main()) {
-  unsigned outputs = 0;
-  for (unsigned i = 0; i < main.getNumResults(); ++i)
-    outputs += ir::resultInfo(main, i).updates < 0;
-  if (trace->inputCount() != 1 || outputs != 1 || ir::resultInfo(main, 0).updates >= 0)
+  unsigned outputs =
+      llvm::count_if(llvm::seq(main.getNumResults()), [&](unsigned i) { return ir::resultInfo(main, i).updates < 0; });
+  if (trace->inputCount() != 1 || outputs != 1)
     throw Error("traced module: it has " + std::to_string(trace->inputCount()) + " inputs and " + std::to_string(outputs) +
                 " outputs, expected one of each for training");
   record::Recorder &recorder = record::Recorder::get();
@@ -51,55 +51,106 @@ GraphModule::GraphModule(std::shared_ptr<TracedModule::Impl> own) : trace(std::m
   }
 }
 
+namespace {
+
 // What a type is at these sizes.
-static RankedTensorType at(Type type, const ir::SizeValues &sizes) {
+RankedTensorType at(Type type, const ir::SizeValues &sizes) {
   SmallVector<int64_t> shape;
   for (const ir::SizeExpr &size : ir::dimSizes(cast<RankedTensorType>(type)))
     shape.push_back(size.evaluate(sizes));
   return RankedTensorType::get(shape, getElementTypeOrSelf(type));
 }
 
-// What the trace updates is updated here: buffers of this module, and the generator that everything draws from.
-void GraphModule::update(IRMapping &mapping, functions::Draw *draw) {
-  NoGradGuard noGrad;
-  record::Recorder &recorder = record::Recorder::get();
-  Operation *end = main.getBody().front().getTerminator();
-  Value state;
-  for (unsigned i = 0; i < main.getNumResults(); ++i) {
-    int64_t argument = ir::resultInfo(main, i).updates;
-    if (argument < 0)
-      continue;
-    Value next = mapping.lookup(end->getOperand(i));
-    if (ir::argumentInfo(main, argument).role == ir::Role::Generator)
-      state = next;
-    else
-      record::write(memory[argument - 1], recorder.emit<ir::DetachOp>(next));
-  }
-  if (state)
-    draw->after(state);
+bool isGenerator(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.getElementType().isUnsignedInteger(8) && type.getShape() == ArrayRef<int64_t>(kGeneratorBytes);
 }
+
+// One forward: the graph's ops recorded again, in the mode that the module is in.
+class Replay {
+public:
+  Replay(record::Recorder &recorder, const ir::SizeValues &sizes, bool isTraining)
+      : recorder(recorder), sizes(sizes), isTraining(isTraining) {}
+
+  void bind(Value argument, const Tensor &tensor) {
+    bool isState = recorder.drawing && isGenerator(argument);
+    mapping.map(argument, isState ? recorder.valueOf(recorder.drawing->state) : record::read(tensor));
+  }
+  Value valueOf(Value own) const { return mapping.lookup(own); }
+  /// Arguments with their next values, in the order of the ops that give them.
+  llvm::MapVector<Value, Value> next;
+
+  void record(Operation &op) {
+    Operation *own = op.clone(mapping);
+    for (Value result : own->getResults())
+      result.setType(at(result.getType(), sizes));
+    if (auto modal = dyn_cast<ir::ModalOp>(own))
+      recordInMode(op, modal);
+    else if (isa<ir::RandomOp>(own))
+      recordDraw(own, 0, 1, -1);
+    else
+      insert(own);
+  }
+
+private:
+  // The types of its results stand: an op is hashed when it is inserted.
+  void insert(Operation *own) { recorder.builder().insert(own); }
+
+  void recordInMode(Operation &op, ir::ModalOp own) {
+    own->setOperand(own.trainingOperand(), functions::number(isTraining, kBool));
+    if (!isTraining)
+      return insert(own);
+    for (auto [operand, result] : own.nextStates())
+      if (isGenerator(op.getOperand(operand)))
+        return recordDraw(own, operand, result, own.drawnWords());
+    insert(own);
+    NoGradGuard noGrad;
+    for (auto [operand, result] : own.nextStates()) {
+      Value state = op.getOperand(operand), now = recorder.emit<ir::DetachOp>(own->getResult(result));
+      mapping.map(state, now); // a module that is called twice goes on from here
+      if (isa<BlockArgument>(state))
+        next[state] = now;
+    }
+  }
+
+  // words < 0: not known, so that the op runs at once where the default generator is to go on.
+  void recordDraw(Operation *own, unsigned state, unsigned nextState, int64_t words) {
+    functions::Draw draw = words < 0 ? functions::Draw(recorder) : functions::Draw(recorder, words);
+    own->setOperand(state, draw.before);
+    insert(own);
+    draw.after(own->getResult(nextState));
+  }
+
+  record::Recorder &recorder;
+  const ir::SizeValues &sizes;
+  bool isTraining;
+  IRMapping mapping;
+};
+
+} // namespace
 
 Tensor GraphModule::forward(const Tensor &input) {
   functions::Entry entry(Here::current());
   ir::SizeValues sizes = trace->bind({input});
-  IRMapping mapping;
-  mapping.map(main.getArgument(0), record::read(input));
-  std::optional<functions::Draw> draw;
-  for (auto [number, tensor] : llvm::enumerate(memory)) {
-    bool isGenerator = ir::argumentInfo(main, number + 1).role == ir::Role::Generator;
-    if (isGenerator)
-      draw.emplace(entry.recorder);
-    mapping.map(main.getArgument(number + 1), isGenerator ? draw->before : record::read(tensor));
+  Replay replay(entry.recorder, sizes, is_training());
+  replay.bind(main.getArgument(0), input);
+  for (auto [number, tensor] : llvm::enumerate(memory))
+    replay.bind(main.getArgument(number + 1), tensor);
+  for (Operation &op : main.getBody().front().without_terminator())
+    replay.record(op);
+  Operation *end = main.getBody().front().getTerminator();
+  unsigned output = 0;
+  for (unsigned number = 0; number < main.getNumResults(); ++number) {
+    int64_t updated = ir::resultInfo(main, number).updates;
+    if (updated < 0)
+      output = number;
+    else if (is_training() && !isGenerator(main.getArgument(updated)))
+      replay.next[main.getArgument(updated)] = replay.valueOf(end->getOperand(number));
   }
-  for (Operation &op : main.getBody().front().without_terminator()) {
-    Operation *own = op.clone(mapping);
-    for (Value result : own->getResults())
-      result.setType(at(result.getType(), sizes));
-    entry.recorder.builder().insert(own); // its types stand: it is hashed now
-  }
-  Tensor output = functions::made(mapping.lookup(main.getBody().front().getTerminator()->getOperand(0)), "GraphModuleBackward0");
-  update(mapping, draw ? &*draw : nullptr);
-  return output;
+  NoGradGuard noGrad;
+  for (auto [argument, value] : replay.next)
+    record::write(memory[cast<BlockArgument>(argument).getArgNumber() - 1], value);
+  return functions::made(replay.valueOf(end->getOperand(output)), "GraphModuleBackward0");
 }
 
 nn::ModuleHolder<nn::Module> TracedModule::module() const {

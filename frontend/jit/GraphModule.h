@@ -4,13 +4,6 @@
 #include "ember/nn/module.h"
 #include "jit/TracedModule.h"
 
-namespace mlir {
-class IRMapping;
-}
-namespace ember::functions {
-class Draw;
-}
-
 namespace ember::jit {
 
 class GraphModule : public nn::Module {
@@ -22,8 +15,6 @@ public:
   std::string type_name() const override { return "GraphModule"; }
 
 private:
-  void update(mlir::IRMapping &mapping, functions::Draw *draw);
-
   std::shared_ptr<TracedModule::Impl> trace;
   mlir::OwningOpRef<mlir::ModuleOp> copy; // in the recorder's context, where the trace stands in another
   mlir::func::FuncOp main;

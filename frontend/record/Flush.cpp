@@ -433,6 +433,11 @@ Recorder::Captured Recorder::capture(ArrayRef<NodeRef> inputs, ArrayRef<NodeRef>
     for (Value operand : llvm::reverse(op->getOperands()))
       work.push_back({operand, false});
   }
+  // Memory in the order in which it was read first.
+  llvm::sort(arguments.begin() + inputs.size(), arguments.end(),
+             [&](Value a, Value b) { return recordOf(a).number < recordOf(b).number; });
+  for (size_t i = inputs.size(); i < arguments.size(); ++i)
+    captured.arguments[i] = recordOf(arguments[i]).owner;
   captured.module = outline(ops, arguments, results, {});
   return captured;
 }

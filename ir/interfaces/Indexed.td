@@ -140,6 +140,17 @@ def Ember_ScatterOp : OpInterface<"ScatterOp", [Ember_OpaqueOp]> {
   ];
 }
 
+// An op that does something else in training than in evaluation. So a graph recorded in one mode can be recorded again in the other.
+def Ember_ModalOp : OpInterface<"ModalOp"> {
+  let cppNamespace = "::ember::ir";
+  let methods = [
+    InterfaceMethod<"Number of the operand that says whether the op trains: a rank-0 bool.", "unsigned", "trainingOperand", (ins)>,
+    InterfaceMethod<"Pairs of an operand, a state, and of the result that is its next value in training.",
+      "::llvm::SmallVector<std::pair<unsigned, unsigned>>", "nextStates", (ins)>,
+    InterfaceMethod<"Words that it draws from a generator while it trains.", "int64_t", "drawnWords", (ins), "", "return 0;">,
+  ];
+}
+
 // An op defined by a graph of others, built before kernels are formed.
 def Ember_DecomposableOp : OpInterface<"DecomposableOp"> {
   let cppNamespace = "::ember::ir";

@@ -90,6 +90,12 @@ SmallVector<Value> BatchNormOp::decompose(OpBuilder &builder) {
   return {f.add(scaled, f.spread(getBias())), nextMean, nextVar, mean, inverse};
 }
 
+unsigned BatchNormOp::trainingOperand() { return getTrainingMutable().getOperandNumber(); }
+SmallVector<std::pair<unsigned, unsigned>> BatchNormOp::nextStates() {
+  return {{getRunningMeanMutable().getOperandNumber(), cast<OpResult>(getNextMean()).getResultNumber()},
+          {getRunningVarMutable().getOperandNumber(), cast<OpResult>(getNextVar()).getResultNumber()}};
+}
+
 // result = (x - m) i w + b. Of the cotangents' total for m and i: d var = -i³/2 di; while training, m and var are those of x.
 SmallVector<Value> BatchNormOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   Formula f(builder, *this);

@@ -3,7 +3,8 @@ include "ir/ops/OpBase.td"
 def Ember_BatchNormOp : Ember_Op<"batch_norm", [Pure, AllTypesMatch<["input", "result"]>,
     AllTypesMatch<["weight", "bias", "running_mean", "running_var", "next_mean", "next_var", "mean", "inverse"]>,
     DeclareOpInterfaceMethods<Ember_DecomposableOp>, DeclareOpInterfaceMethods<Ember_DifferentiableOp>,
-    DeclareOpInterfaceMethods<Ember_ReferenceOp>, DeclareOpInterfaceMethods<Ember_ToleranceOp>]> {
+    DeclareOpInterfaceMethods<Ember_ModalOp>, DeclareOpInterfaceMethods<Ember_ReferenceOp>,
+    DeclareOpInterfaceMethods<Ember_ToleranceOp>]> {
   let summary = "batch normalization with running statistics";
   let description = [{
     result = (input - mean) * inverse * weight + bias for each channel, inverse = 1 / sqrt(var + eps).

@@ -72,6 +72,12 @@ SmallVector<Value> DropoutOp::decompose(OpBuilder &builder) {
   return {MulOp::create(builder, loc, getInput(), scale), scale, next};
 }
 
+unsigned DropoutOp::trainingOperand() { return getTrainingMutable().getOperandNumber(); }
+SmallVector<std::pair<unsigned, unsigned>> DropoutOp::nextStates() {
+  return {{getStateMutable().getOperandNumber(), cast<OpResult>(getNext()).getResultNumber()}};
+}
+int64_t DropoutOp::drawnWords() { return 2 * cast<RankedTensorType>(getInput().getType()).getNumElements(); }
+
 // d (x s) = s dx: the draws have no gradient.
 SmallVector<Value> DropoutOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(4);

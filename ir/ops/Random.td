@@ -60,7 +60,7 @@ def Ember_RandpermOp : Ember_DrawingOp<"randperm"> {
 
 def Ember_DropoutOp : Ember_Op<"dropout", [Pure, AllTypesMatch<["input", "result", "scale"]>,
     DeclareOpInterfaceMethods<Ember_DecomposableOp>, DeclareOpInterfaceMethods<Ember_DifferentiableOp>,
-    DeclareOpInterfaceMethods<Ember_ReferenceOp>]> {
+    DeclareOpInterfaceMethods<Ember_ModalOp, ["drawnWords"]>, DeclareOpInterfaceMethods<Ember_ReferenceOp>]> {
   let summary = "elements dropped at random while training";
   let description = [{
     Training: scale = bernoulli(1 - p) / (1 - p), of the state's draws, result = input * scale, next = the state after them.

@@ -201,14 +201,14 @@ Tensor zeros(Shape shape, ScalarType dtype = kFloat32, Here where = Here::curren
 Tensor ones(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor full(Shape shape, double value, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor arange(int64_t end, Here where = Here::current());
-Tensor rand(Shape shape, ScalarType dtype = kFloat32);
-Tensor randn(Shape shape, ScalarType dtype = kFloat32);
-Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype = kInt64);
-Tensor randperm(int64_t count);
+Tensor rand(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor randn(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype = kInt64, Here where = Here::current());
+Tensor randperm(int64_t count, Here where = Here::current());
 Tensor zeros_like(const Tensor &other, Here where = Here::current());
 Tensor ones_like(const Tensor &other, Here where = Here::current());
-Tensor randn_like(const Tensor &other);
-Tensor rand_like(const Tensor &other);
+Tensor randn_like(const Tensor &other, Here where = Here::current());
+Tensor rand_like(const Tensor &other, Here where = Here::current());
 /// A tensor of these row-major bytes, which are copied.
 Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where = Here::current());
 template <typename T> Tensor tensor(T value, Here where = Here::current()) {

@@ -1,0 +1,132 @@
+// ember compile --train of a model that was traced in evaluation: dropout drops, batch_norm takes the batch's statistics, and the
+// library trains to the losses of this process, bit for bit.
+#include <ember/ember.h>
+
+#include "frontend/Shell.h"
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+namespace nn = ember::nn;
+namespace optim = ember::optim;
+
+namespace {
+
+constexpr int64_t kBatch = 4, kClasses = 3, kSteps = 4;
+
+// As the generated header declares it.
+struct CTensor {
+  uint32_t dtype, rank;
+  const int64_t *dims;
+  void *data;
+};
+
+ember::Tensor labelsOf(int64_t step) {
+  return ember::from_vector(std::vector<int64_t>{step % 3, (step + 1) % 3, 2, 0}, {kBatch});
+}
+
+CTensor cTensor(const ember::Tensor &tensor, const ember::Shape &sizes, std::vector<char> &bytes) {
+  std::vector<float> reals;
+  std::vector<int64_t> integers;
+  bool isReal = tensor.is_floating_point();
+  if (isReal)
+    reals = tensor.to_vector<float>();
+  else
+    integers = tensor.to_vector<int64_t>();
+  const char *data = isReal ? reinterpret_cast<const char *>(reals.data()) : reinterpret_cast<const char *>(integers.data());
+  bytes.assign(data, data + tensor.numel() * (isReal ? 4 : 8));
+  return {isReal ? 1u : 4u, static_cast<uint32_t>(sizes.size()), sizes.data(), bytes.data()};
+}
+
+struct Library {
+  explicit Library(const std::string &path) : handle(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+    if (!handle)
+      throw std::runtime_error(dlerror());
+    find(create, "net_create");
+    find(destroy, "net_destroy");
+    find(error, "net_error");
+    find(step, "net_step");
+    find(predict, "net_predict");
+    find(seed, "net_seed");
+    model = create(1);
+  }
+  ~Library() {
+    destroy(model);
+    dlclose(handle);
+  }
+  template <typename F> void find(F *&function, const char *name) { function = reinterpret_cast<F *>(dlsym(handle, name)); }
+
+  double lossOf(const ember::Tensor &input, const ember::Tensor &target) {
+    std::vector<char> bytes[2];
+    ember::Shape sizes[] = {input.sizes(), target.sizes()};
+    CTensor inputs[] = {cTensor(input, sizes[0], bytes[0]), cTensor(target, sizes[1], bytes[1])};
+    double loss = -1;
+    EXPECT_EQ(step(model, inputs, 2, &loss), 0) << error(model);
+    return loss;
+  }
+
+  void *handle, *model;
+  void *(*create)(uint32_t);
+  void (*destroy)(void *);
+  const char *(*error)(void *);
+  int (*step)(void *, const CTensor *, uint32_t, double *);
+  int (*predict)(void *, const CTensor *, uint32_t, CTensor *, uint32_t);
+  int (*seed)(void *, uint64_t);
+};
+
+TEST(TrainCommand, AModelTracedInEvaluationTrainsInTraining) {
+  Folder folder("ember_train_modes");
+  ember::manual_seed(5);
+  nn::Sequential model(nn::Conv2d(1, 4, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(4), nn::ReLU(), nn::Dropout(0.25),
+                       nn::Flatten(), nn::Linear(64, kClasses), nn::Dropout(0.5));
+  std::vector<ember::Tensor> inputs;
+  for (int64_t step = 0; step <= kSteps; ++step)
+    inputs.push_back(ember::randn({kBatch, 1, 4, 4}));
+  model->eval();
+  ember::jit::trace(model, {inputs[0]}).save(folder.file("net.ember"));
+  Outcome built = shell(EMBER_BIN_DIR "/ember compile " + folder.file("net.ember") +
+                        " --train --loss cross_entropy --optimizer adamw:lr=0.01 --name net -o " + folder.file("net.so"));
+  ASSERT_EQ(built.status, 0) << built.text;
+  auto loaded = ember::jit::load(folder.file("net.ember")).module();
+  std::string record = shell(EMBER_BIN_DIR "/ember inspect " + folder.file("net.so")).text;
+  for (const char *line :
+       {"net: a model that trains, by ember ", "\nstep: ", "  input target0: i64[4]\n", "  output loss: f32[]\n",
+        "\nhyper-parameter lr: 0.01\n", "\nparameter: 6 tensors, 972 bytes\n", "\ngenerator: 1 tensor, "})
+    EXPECT_NE(record.find(line), std::string::npos) << line << " in\n" << record;
+
+  for (size_t i = 0; i < model->parameters().size(); ++i) // optimizer state goes by their numbers
+    EXPECT_EQ(loaded->named_parameters()[i].first, model->named_parameters()[i].first);
+
+  // The module itself, the package in this process, the library.
+  std::vector<double> expected, ofPackage, ofLibrary;
+  auto train = [&](auto &own, std::vector<double> &losses) {
+    optim::AdamW optimizer(own->parameters(), {.lr = 0.01});
+    ember::manual_seed(7);
+    own->train();
+    for (int64_t step = 0; step < kSteps; ++step) {
+      optimizer.zero_grad();
+      ember::Tensor loss = nn::CrossEntropyLoss()(own(inputs[step]), labelsOf(step));
+      loss.backward();
+      optimizer.step();
+      losses.push_back(loss.template item<float>());
+    }
+    own->eval();
+  };
+  train(loaded, ofPackage);
+  train(model, expected);
+  EXPECT_EQ(ofPackage, expected);
+  std::vector<float> output = model(inputs[kSteps]).detach().to_vector<float>(), found(output.size());
+  EXPECT_EQ(loaded(inputs[kSteps]).detach().to_vector<float>(), output);
+
+  Library library(folder.file("net.so"));
+  library.seed(library.model, 7);
+  for (int64_t step = 0; step < kSteps; ++step)
+    ofLibrary.push_back(library.lossOf(inputs[step], labelsOf(step)));
+  EXPECT_EQ(ofLibrary, expected);
+  std::vector<char> bytes;
+  ember::Shape sizes = inputs[kSteps].sizes(), outputSizes{kBatch, kClasses};
+  CTensor input = cTensor(inputs[kSteps], sizes, bytes), result{1, 2, outputSizes.data(), found.data()};
+  EXPECT_EQ(library.predict(library.model, &input, 1, &result, 1), 0) << library.error(library.model);
+  EXPECT_EQ(found, output);
+}
+
+} // namespace
