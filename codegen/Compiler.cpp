@@ -37,6 +37,10 @@ static std::atomic<ember_pool *> &currentPool() {
   return pool;
 }
 
+OutOfMemory::OutOfMemory(int64_t bytes)
+    : text("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(ember_rt_live_bytes()) + " in use") {
+}
+
 ember_pool *processPool() { return currentPool(); }
 
 void setProcessThreads(unsigned count) {

@@ -30,6 +30,16 @@ public:
   using std::runtime_error::runtime_error;
 };
 
+/// No memory of this size.
+class OutOfMemory : public std::bad_alloc {
+public:
+  explicit OutOfMemory(int64_t bytes);
+  const char *what() const noexcept override { return text.c_str(); }
+
+private:
+  std::string text; // `out of memory: 4096 bytes asked for, 128 in use`
+};
+
 /// A fault while a program ran: an index out of range. Nothing that aliases an argument was written.
 struct RunFault {
   bool happened = false;

@@ -22,7 +22,7 @@ struct ThreadArena {
       memory = ember_rt_allocate(wanted);
       bytes = memory ? wanted : 0;
       if (!memory)
-        throw std::bad_alloc();
+        throw OutOfMemory(wanted);
     }
     return memory;
   }

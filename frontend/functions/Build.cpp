@@ -10,7 +10,16 @@ using ember::record::Recorder;
 
 namespace ember::functions {
 
+static void requireSize(RankedTensorType type) {
+  int64_t bytes = 8;
+  for (int64_t size : type.getShape())
+    if (size > 1 && __builtin_mul_overflow(bytes, size, &bytes))
+      throw Error("Storage size calculation overflowed with sizes=" +
+                  shapeText(Shape(type.getShape().begin(), type.getShape().end())));
+}
+
 Tensor made(Value value, const char *function) {
+  requireSize(cast<RankedTensorType>(value.getType()));
   record::NodeRef node = Recorder::get().nodeOf(value);
   node->function = function;
   return record::tensorOf(node);

@@ -163,6 +163,7 @@ TEST(Mistakes, MoreMemoryThanThereIs) {
     }
   };
   expectOutOfMemory([&] { ember::zeros({k2To40}); });
+  expectOutOfMemory([&] { ember::randn({k2To40}); });
   expectOutOfMemory([&] { ember::arange(k2To40); });
   Tensor column = ember::ones({k2To21, 1}), row = ember::ones({1, k2To21});
   expectOutOfMemory([&] { (column + row).to_vector<float>(); });
@@ -174,6 +175,15 @@ TEST(Mistakes, MoreMemoryThanThereIs) {
                     HERE;
                     ember::zeros(sizes);
                   });
+  expectMistake("Storage size calculation overflowed with sizes=[1099511627776, 1099511627776, 3]", [&] {
+    HERE;
+    ember::ones({3}).expand({k2To40, k2To40, 3}) + 1;
+  });
+  expectMistake("Storage size calculation overflowed with sizes=[4398046511104, 4398046511104]", [&] {
+    Tensor wide = ember::ones({1}).expand({int64_t(1) << 42});
+    HERE;
+    wide.reshape({-1, 1}) + wide;
+  });
   expectMistake("Trying to create tensor with negative dimension -1: [-1]", [&] {
     HERE;
     ember::zeros({-1});

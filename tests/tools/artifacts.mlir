@@ -11,6 +11,9 @@
 // CHECK-NEXT:   output y: f32[4]
 // CHECK-NEXT: file: {{[0-9]+}} bytes
 
+// RUN: ember compile %S/Inputs/rows.mlir -o %t.rows.o && ember inspect %t.rows.o | FileCheck %s --check-prefix=NAMED
+// NAMED: kernels, arena laid out at entry
+// NAMED: input {{.*}}[B, {{.*}}]
 // RUN: not ember run %t.d/net 2>&1 | FileCheck %s --check-prefix=NATIVE
 // NATIVE: {{^}}ember: {{.*}}net: expected a package or a graph as text, found native code
 // RUN: not ember inspect /bin/sh 2>&1 | FileCheck %s --check-prefix=OTHER

@@ -68,12 +68,12 @@ void addVerify(CLI::App &app, Session &session) {
                  "printed and the exit code is 1. The fused program must give the same bits as the unfused one.");
   auto own = std::make_shared<Arguments>();
   addInputOptions(*command, own->inputs);
-  command->add_option("--ulps", own->ulps, "what every op may differ by (default: what the op declares)")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--ulps", own->ulps, "what every op may differ by (default: what the op declares)")->type_name("N");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);
+    if (own->ulps && !(*own->ulps >= 0))
+      throw Mistake("--ulps: expected a number of at least 0, found " + llvm::formatv("{0}", *own->ulps).str());
     writeText("", verify(*own, session));
   });
 }

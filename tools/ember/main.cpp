@@ -52,7 +52,7 @@ void addCompileOptions(CLI::App &command, CompileOptions &options) {
   command.add_flag_callback("--unfused", [&options] { options.fuse = false; }, "make every op a kernel of its own");
   command.add_option("--max-memory", options.maxMemory, "recompute values so that the arena has at most so many bytes")
       ->type_name("BYTES")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t(1), INT64_MAX));
 }
 
 void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std::string &summary) {
@@ -109,6 +109,8 @@ static int run(int argc, char **argv) {
       return fail(std::string("expected a command: ") + kCommands + " (ember --help says what each does)");
   } catch (const CLI::Success &) { // --help
     std::printf("%s", app.help().c_str());
+  } catch (const OutOfMemory &error) {
+    return fail(error.what());
   } catch (const std::bad_alloc &) {
     return fail("out of memory");
   } catch (const std::exception &error) {
