@@ -40,7 +40,7 @@ static double secondsSince(std::chrono::steady_clock::time_point start) {
 // Every step's loss is written to `losses`, so that other programs can compare.
 static void train(nn::Sequential &model, ember::optim::Optimizer &optimizer, const Digits &digits, std::ostream &losses) {
   ember::data::TensorDataset dataset(digits.images, digits.labels);
-  ember::data::DataLoader loader(dataset, {.batch_size = kBatch, .shuffle = true, .drop_last = true});
+  ember::data::DataLoader loader(dataset, {.batch_size = kBatch, .shuffle = true});
   ember::optim::CosineAnnealingLR schedule(optimizer, kEpochs);
   nn::CrossEntropyLoss lossFunction;
   model->train();
@@ -82,14 +82,16 @@ int main(int argc, char **argv) {
     nn::Sequential model = makeModel();
     ember::optim::AdamW optimizer(model->parameters(), {.lr = 3e-3});
     std::vector<ember::Tensor> batch{training.images.narrow(0, 0, kBatch), training.labels.narrow(0, 0, kBatch)};
-    ember::jit::compile_train(model, nn::CrossEntropyLoss(), optimizer, batch, folder + "/libdigits_train.so", "digits_train");
+    ember::jit::TraceOptions anyBatch{.dims = {{{0, "B"}}, {{0, "B"}}}};
+    ember::jit::compile_train(model, nn::CrossEntropyLoss(), optimizer, batch, folder + "/libdigits_train.so", "digits_train",
+                              anyBatch);
     std::ofstream losses(folder + "/losses.txt");
     train(model, optimizer, training, losses);
     std::printf("test accuracy in process: %.2f %%\n", 100 * accuracy(model, test.images, test.labels));
 
     ember::save_npy(folder + "/test_images.npy", test.images);
     ember::save_npy(folder + "/test_labels.npy", test.labels);
-    ember::jit::TracedModule traced = ember::jit::trace(model, {test.images});
+    ember::jit::TracedModule traced = ember::jit::trace(model, {test.images}, {.dims = {{{0, "B"}}}});
     traced.compile(folder + "/digits");
     traced.compile(folder + "/libdigits.so", "digits");
     traced.save(folder + "/digits.ember");

@@ -12,7 +12,6 @@ enum { IMAGES = 1797, PIXELS = 64, ROW = PIXELS + 1, HEADER = 128, BATCH = 32, C
 
 static float images[IMAGES][PIXELS], test_images[IMAGES][PIXELS];
 static int64_t labels[IMAGES], test_labels[IMAGES], order[IMAGES];
-static int64_t image_dims[] = {BATCH, 1, 8, 8}, label_dims[] = {BATCH}, logit_dims[] = {BATCH, CLASSES};
 
 /* Every fifth image is for the test. */
 static int read_digits(const char *path, int64_t *training, int64_t *test) {
@@ -37,18 +36,20 @@ static int read_digits(const char *path, int64_t *training, int64_t *test) {
   return 0;
 }
 
+/* The last batch of an epoch is a smaller one: the batch is a named size, B. */
 static int train_epoch(ember_model *model, int64_t count, int print_losses, double *loss) {
   float batch[BATCH][PIXELS];
   int64_t targets[BATCH];
-  ember_tensor inputs[] = {{1, 4, image_dims, batch}, {4, 1, label_dims, targets}};
+  digits_train_step_inputs inputs = {0, &batch[0][0], targets};
   if (digits_train_permutation(model, order, count) != 0)
     return -1;
-  for (int64_t first = 0; first + BATCH <= count; first += BATCH) { /* the last, smaller batch is dropped */
-    for (int i = 0; i < BATCH; ++i) {
+  for (int64_t first = 0; first < count; first += inputs.B) {
+    inputs.B = count - first < BATCH ? count - first : BATCH;
+    for (int64_t i = 0; i < inputs.B; ++i) {
       memcpy(batch[i], images[order[first + i]], sizeof batch[i]);
       targets[i] = labels[order[first + i]];
     }
-    if (digits_train_step(model, inputs, 2, loss) != 0)
+    if (digits_train_step_typed(model, &inputs, loss) != 0)
       return -1;
     if (print_losses)
       printf("%.9g\n", *loss);
@@ -56,23 +57,20 @@ static int train_epoch(ember_model *model, int64_t count, int print_losses, doub
   return 0;
 }
 
-/* Of the test images, in whole batches; the rest of the last one is not counted. */
+/* Of all test images at once. */
 static int accuracy(ember_model *model, int64_t count, double *share) {
-  float batch[BATCH][PIXELS] = {{0}}, logits[BATCH][CLASSES];
-  ember_tensor input = {1, 4, image_dims, batch}, output = {1, 2, logit_dims, logits};
+  static float logits[IMAGES][CLASSES];
+  digits_train_predict_inputs inputs = {count, &test_images[0][0]};
+  digits_train_predict_outputs outputs = {&logits[0][0]};
   int64_t right = 0;
-  for (int64_t first = 0; first < count; first += BATCH) {
-    int64_t used = count - first < BATCH ? count - first : BATCH;
-    memcpy(batch, test_images[first], (size_t)used * sizeof batch[0]);
-    if (digits_train_predict(model, &input, 1, &output, 1) != 0)
-      return -1;
-    for (int64_t i = 0; i < used; ++i) {
-      int best = 0;
-      for (int c = 1; c < CLASSES; ++c)
-        if (logits[i][c] > logits[i][best])
-          best = c;
-      right += best == test_labels[first + i];
-    }
+  if (digits_train_predict_typed(model, &inputs, &outputs) != 0)
+    return -1;
+  for (int64_t i = 0; i < count; ++i) {
+    int best = 0;
+    for (int c = 1; c < CLASSES; ++c)
+      if (logits[i][c] > logits[i][best])
+        best = c;
+    right += best == test_labels[i];
   }
   *share = 100.0 * (double)right / (double)count;
   return 0;

@@ -92,8 +92,8 @@ Tensor resized(const Tensor &example, RankedTensorType type, const SizeValues &s
 
 class Tracer {
 public:
-  Tracer(RecordOnce record, const TracedFunction &function, const std::vector<Tensor> &examples, const TraceOptions &options)
-      : recordOnce(record), function(function), examples(examples), request(readRequest(examples, options)) {}
+  Tracer(RecordOnce record, const std::vector<Tensor> &examples, const TraceOptions &options)
+      : recordOnce(record), examples(examples), request(readRequest(examples, options)) {}
 
   NamedTrace run() {
     std::vector<std::string> names;
@@ -109,6 +109,12 @@ public:
     NamedGraph graph = unify(recordings, examples.size(), grid);
     for (size_t i = 0; i < names.size(); ++i)
       limit(names[i], recordings, graph);
+    (*graph.module).walk([&](Operation *op) {
+      for (Type type : op->getResultTypes())
+        if (auto tensor = dyn_cast<RankedTensorType>(type))
+          for (const SizeExpr &size : dimSizes(tensor))
+            requireSize(size);
+    });
     NamedTrace trace;
     for (unsigned kept : graph.kept)
       trace.memory.push_back(recordings[0].memory[kept]);
@@ -124,12 +130,13 @@ private:
       for (auto [type, example] : llvm::zip_equal(request.types, examples))
         inputs.push_back(resized(example, type, sizes));
       record::Recorder::get().flush();
-      Recording recording = recordOnce(function, inputs);
+      Recording recording = recordOnce(inputs);
       recording.sizes = sizes;
       return recording;
     } catch (const Error &error) {
       StringRef text = error.message();
       text.consume_front("trace: ");
+      text.consume_front("trace_training: ");
       throw Error("trace: recorded with " + sizesText(sizes) + ": " + text.str());
     }
   }
@@ -154,17 +161,33 @@ private:
     }
   }
 
+  // `S + -3` is a size from S = 3 on.
+  void requireSize(const SizeExpr &size) {
+    std::string name;
+    int64_t factor = 0, offset = 0;
+    for (const auto &[names, coefficient] : size.terms()) {
+      if (names.empty())
+        offset = coefficient;
+      else if (names.size() == 1 && name.empty())
+        std::tie(name, factor) = std::pair(names[0], coefficient);
+      else
+        return;
+    }
+    if (name.empty() || factor <= 0 || offset >= 0)
+      return;
+    int64_t &least = request.ranges[name].least;
+    least = std::max(least, (factor - offset - 1) / factor);
+  }
+
   RecordOnce recordOnce;
-  const TracedFunction &function;
   const std::vector<Tensor> &examples;
   Request request;
 };
 
 } // namespace
 
-NamedTrace traceNamedSizes(RecordOnce record, const TracedFunction &function, const std::vector<Tensor> &examples,
-                           const TraceOptions &options) {
-  return Tracer(record, function, examples, options).run();
+NamedTrace traceNamedSizes(RecordOnce record, const std::vector<Tensor> &examples, const TraceOptions &options) {
+  return Tracer(record, examples, options).run();
 }
 
 } // namespace ember::jit

@@ -13,11 +13,11 @@ struct NamedTrace {
   std::vector<record::NodeRef> memory;
 };
 
-using TracedFunction = std::function<Tensor(const std::vector<Tensor> &)>;
-using RecordOnce = std::function<Recording(const TracedFunction &, const std::vector<Tensor> &)>;
+/// Records what is traced once, for these inputs.
+using RecordOnce = llvm::function_ref<Recording(const std::vector<Tensor> &inputs)>;
 
-/// Records the function at several sizes and unifies the recordings. Throws Error, one line.
-NamedTrace traceNamedSizes(RecordOnce record, const TracedFunction &function, const std::vector<Tensor> &examples,
-                           const TraceOptions &options);
+/// Records at several sizes near the examples' and unifies the recordings; the first is the one whose memory is kept. Throws
+/// Error, one line.
+NamedTrace traceNamedSizes(RecordOnce record, const std::vector<Tensor> &examples, const TraceOptions &options);
 
 } // namespace ember::jit

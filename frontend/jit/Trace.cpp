@@ -234,8 +234,8 @@ TracedModule traceWithNames(const Function &function, const std::vector<Tensor> 
   States states(buffers);
   names.try_emplace(states.generator().get(), ir::ArgumentInfo{"generator", ir::Role::Generator});
   if (!options.dims.empty()) {
-    auto record = [&](const Function &own, const std::vector<Tensor> &inputs) { return recordOnce(own, inputs, states); };
-    NamedTrace named = traceNamedSizes(record, function, ownInputs(examples), options);
+    auto record = [&](const std::vector<Tensor> &inputs) { return recordOnce(function, inputs, states); };
+    NamedTrace named = traceNamedSizes(record, ownInputs(examples), options);
     return traced(std::move(named.module), named.memory, names);
   }
   Recording recording = recordOnce(function, ownInputs(examples), states);

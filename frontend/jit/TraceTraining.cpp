@@ -3,6 +3,7 @@
 
 #include "codegen/artifact/Artifact.h"
 #include "functions/Build.h"
+#include "jit/NamedTrace.h"
 #include "jit/Names.h"
 #include "optim/OptimizerAccess.h"
 #include "record/GeneratorImpl.h"
@@ -104,22 +105,48 @@ void requireOwnParameters(const nn::Module &module, const optim::Optimizer &opti
     }
 }
 
-// Names of the arguments after the inputs, and their memory.
-void describeArguments(Impl::Program &program, const std::vector<record::NodeRef> &arguments, size_t inputCount,
-                       const Names &names) {
-  for (size_t i = inputCount; i < arguments.size(); ++i) {
-    ir::setArgumentInfo(program.main(), i, nameOf(names, *arguments[i], i - inputCount));
-    program.memory.push_back(record::Recorder::get().materialize(arguments[i]));
+// A program from its graph: names of the arguments after the inputs, and their memory.
+void setProgram(Impl::Program &program, OwningOpRef<ModuleOp> module, const std::vector<record::NodeRef> &memory,
+                const Names &names) {
+  program.module = std::move(module);
+  size_t inputCount = program.main().getNumArguments() - memory.size();
+  for (auto [number, node] : llvm::enumerate(memory)) {
+    ir::setArgumentInfo(program.main(), inputCount + number, nameOf(names, *node, number));
+    program.memory.push_back(record::Recorder::get().materialize(node));
   }
 }
+
+// Records as often as named sizes ask for, once where there are none.
+void recordProgram(Impl::Program &program, RecordOnce record, const std::vector<Tensor> &examples, const TraceOptions &options,
+                   const Names &names) {
+  bool isNamed = llvm::any_of(options.dims, [](const auto &dims) { return !dims.empty(); });
+  if (isNamed) {
+    NamedTrace trace = traceNamedSizes(record, examples, options);
+    return setProgram(program, std::move(trace.module), trace.memory, names);
+  }
+  Recording recording = record(examples);
+  setProgram(program, std::move(recording.module), recording.memory, names);
+}
+
+Recording recordingOf(record::Recorder::Captured captured, size_t inputCount) {
+  Recording recording;
+  recording.module = std::move(captured.module);
+  recording.memory.assign(captured.arguments.begin() + inputCount, captured.arguments.end());
+  return recording;
+}
+
+// What a step is besides its graph: the same for every size of the batch.
+struct StepFacts {
+  Names names;
+  std::vector<std::string> updates; // what its results after the loss are the next values of: its first arguments after the batch
+};
 
 // One step, recorded and captured.
 class StepRecorder {
 public:
-  StepRecorder(nn::Module &module, optim::Optimizer &optimizer, Impl &impl)
-      : module(module), access(optimizer), rehearsal(module), impl(impl) {}
+  StepRecorder(nn::Module &module, optim::Optimizer &optimizer) : module(module), access(optimizer), rehearsal(module) {}
 
-  void record(const Loss &lossFunction, const std::vector<Tensor> &batch) {
+  Recording record(const Loss &lossFunction, const std::vector<Tensor> &batch) {
     module.train();
     Tensor loss = lossFunction(module(batch[0]), batch[1]);
     if (loss.numel() != 1 || !loss.is_floating_point())
@@ -127,40 +154,44 @@ public:
                   ", expected one float");
     loss.backward();
     access.initialize();
-    impl.steps = access.stepsBefore();
-    impl.countsSteps = access.countsSteps();
+    steps = access.stepsBefore();
     for (const auto &[name, tensor] : access.state())
       rehearsal.add(tensor, {name, ir::Role::Optimizer});
     access.update();
-    capture(loss.detach().reshape({}), batch);
+    Recording recording = capture(loss.detach().reshape({}), batch);
     if (rehearsal.hasDrawn())
       throw Error(
           "trace_training: the step draws from the generator itself; a program holds dropout, uniform_, normal_, bernoulli_ "
           "and randperm");
+    return recording;
   }
 
-  void hold() {
-    for (const Changing &own : rehearsal.changing)
+  // After a recording.
+  void describe(Impl &impl, StepFacts &facts) {
+    impl.steps = steps;
+    impl.countsSteps = access.countsSteps();
+    for (const Changing &own : rehearsal.changing) {
       impl.held.push_back({own.info, own.before->type, rehearsal.recorder.materialize(own.before)});
+      facts.names.try_emplace(own.before.get(), own.info);
+    }
     const record::NodeRef &state = rehearsal.drawing.first;
     impl.held.push_back({kGenerator, state->type, state->buffer});
+    facts.names.try_emplace(state.get(), kGenerator);
+    size_t number = 0;
+    for (const auto &[key, tensor] : rehearsal.tracing.scalars)
+      facts.names.try_emplace(record::nodeOf(tensor).get(),
+                              ir::ArgumentInfo{"hyper" + std::to_string(number++), ir::Role::Hyper, false, key.first});
+    facts.updates = updates;
   }
 
 private:
-  Names names() {
-    Names all;
-    for (const Changing &own : rehearsal.changing)
-      all.try_emplace(own.before.get(), own.info);
-    all.try_emplace(rehearsal.drawing.first.get(), kGenerator);
-    size_t number = 0;
-    for (const auto &[key, tensor] : rehearsal.tracing.scalars)
-      all.try_emplace(record::nodeOf(tensor).get(),
-                      ir::ArgumentInfo{"hyper" + std::to_string(number++), ir::Role::Hyper, false, key.first});
-    return all;
-  }
-
-  void capture(const Tensor &loss, const std::vector<Tensor> &batch) {
+  Recording capture(const Tensor &loss, const std::vector<Tensor> &batch) {
     std::vector<record::NodeRef> arguments{record::nodeOf(batch[0]), record::nodeOf(batch[1])}, results{record::nodeOf(loss)};
+    auto add = [&](const std::string &name, const record::NodeRef &before, const record::NodeRef &now) {
+      updates.push_back(name);
+      arguments.push_back(before);
+      results.push_back(now);
+    };
     for (const Changing &own : rehearsal.changing) {
       const record::NodeRef &now = own.tensor.impl->storage->base;
       if (now == own.before)
@@ -168,56 +199,69 @@ private:
       if (now->buffer)
         throw Error("trace_training: '" + own.info.name +
                     "' was filled with data while the step was recorded, expected a computed value");
-      arguments.push_back(own.before);
-      results.push_back(now);
+      add(own.info.name, own.before, now);
     }
-    if (rehearsal.drawing.state != rehearsal.drawing.first) {
-      arguments.push_back(rehearsal.drawing.first);
-      results.push_back(rehearsal.drawing.state);
-    }
-    record::Recorder::Captured captured = rehearsal.recorder.capture(arguments, results);
-    impl.step.module = std::move(captured.module);
-    func::FuncOp main = impl.step.main();
-    ir::setArgumentInfo(main, 0, {"input0"});
-    ir::setArgumentInfo(main, 1, {"target0"});
-    describeArguments(impl.step, captured.arguments, 2, names());
-    ir::setResultInfo(main, 0, {"loss"});
-    Builder builder(main.getContext());
-    for (unsigned result = 1; result < results.size(); ++result) {
-      unsigned argument = result + 1; // the two inputs against the loss
-      ir::setResultInfo(main, result, {ir::argumentInfo(main, argument).name, argument});
-      if (results[result]->type.getRank() > 0)
-        main.setArgAttr(argument, "ember.donated", builder.getI64IntegerAttr(result));
-    }
+    if (rehearsal.drawing.state != rehearsal.drawing.first)
+      add(kGenerator.name, rehearsal.drawing.first, rehearsal.drawing.state);
+    return recordingOf(rehearsal.recorder.capture(arguments, results), batch.size());
   }
 
   nn::Module &module;
   optim::OptimizerAccess access; // puts the optimizer's state back after the rehearsal has put contents back
   Rehearsal rehearsal;
-  Impl &impl;
+  int64_t steps = 0;
+  std::vector<std::string> updates;
 };
 
-void recordPrediction(nn::Module &module, const Tensor &input, Impl &impl) {
-  Rehearsal rehearsal(module);
-  NoGradGuard noGrad;
-  module.eval();
-  record::NodeRef output = record::nodeOf(module(input));
-  if (output->buffer && !output->record)
-    throw Error("trace_training: the model's output does not depend on its input");
-  std::vector<record::NodeRef> arguments{record::nodeOf(input)}, results{output};
-  if (rehearsal.drawing.state != rehearsal.drawing.first) {
-    arguments.push_back(rehearsal.drawing.first);
-    results.push_back(rehearsal.drawing.state);
+void recordStep(nn::Module &module, const Loss &loss, optim::Optimizer &optimizer, const std::vector<Tensor> &batch,
+                const TraceOptions &options, Impl &impl) {
+  StepFacts facts;
+  auto record = [&](const std::vector<Tensor> &inputs) {
+    StepRecorder step(module, optimizer);
+    Recording recording = step.record(loss, inputs);
+    if (impl.held.empty())
+      step.describe(impl, facts);
+    return recording;
+  };
+  recordProgram(impl.step, record, batch, options, facts.names);
+  func::FuncOp main = impl.step.main();
+  ir::setArgumentInfo(main, 0, {"input0"});
+  ir::setArgumentInfo(main, 1, {"target0"});
+  ir::setResultInfo(main, 0, {"loss"});
+  Builder builder(main.getContext());
+  for (auto [number, name] : llvm::enumerate(facts.updates)) {
+    unsigned result = number + 1, argument = number + 2; // after the loss, after the batch
+    ir::setResultInfo(main, result, {name, argument});
+    if (cast<RankedTensorType>(main.getResultTypes()[result]).getRank() > 0)
+      main.setArgAttr(argument, "ember.donated", builder.getI64IntegerAttr(result));
   }
-  record::Recorder::Captured captured = rehearsal.recorder.capture(arguments, results);
-  impl.predict.module = std::move(captured.module);
+}
+
+void recordPrediction(nn::Module &module, const Tensor &input, const TraceOptions &options, Impl &impl) {
+  Names names = namesOf(module);
+  auto record = [&](const std::vector<Tensor> &inputs) {
+    Rehearsal rehearsal(module);
+    NoGradGuard noGrad;
+    module.eval();
+    record::NodeRef output = record::nodeOf(module(inputs[0]));
+    if (output->buffer && !output->record)
+      throw Error("trace_training: the model's output does not depend on its input");
+    std::vector<record::NodeRef> arguments{record::nodeOf(inputs[0])}, results{output};
+    if (rehearsal.drawing.state != rehearsal.drawing.first) {
+      names.try_emplace(rehearsal.drawing.first.get(), kGenerator);
+      arguments.push_back(rehearsal.drawing.first);
+      results.push_back(rehearsal.drawing.state);
+    }
+    return recordingOf(rehearsal.recorder.capture(arguments, results), 1);
+  };
+  TraceOptions own;
+  if (!options.dims.empty())
+    own.dims = {options.dims[0]};
+  recordProgram(impl.predict, record, {input}, own, names);
   func::FuncOp main = impl.predict.main();
   ir::setArgumentInfo(main, 0, {"input0"});
-  Names names = namesOf(module);
-  names.try_emplace(rehearsal.drawing.first.get(), kGenerator);
-  describeArguments(impl.predict, captured.arguments, 1, names);
   ir::setResultInfo(main, 0, {"output0"});
-  if (results.size() > 1)
+  if (main.getNumResults() > 1)
     ir::setResultInfo(main, 1, {kGenerator.name, 1});
 }
 
@@ -233,7 +277,7 @@ void describeOptions(const optim::Optimizer &optimizer, Impl &impl) {
 } // namespace
 
 TracedTraining trace_training(nn::Module &module, const Loss &loss, optim::Optimizer &optimizer,
-                              const std::vector<Tensor> &example) {
+                              const std::vector<Tensor> &example, const TraceOptions &options) {
   record::Recorder &recorder = record::Recorder::get();
   std::lock_guard lock(recorder.mutex);
   if (example.size() != 2)
@@ -251,12 +295,8 @@ TracedTraining trace_training(nn::Module &module, const Loss &loss, optim::Optim
     }
   } retire{recorder};
   std::vector<Tensor> batch{ownInput(example[0]), ownInput(example[1])};
-  {
-    StepRecorder step(module, optimizer, *impl);
-    step.record(loss, batch);
-    step.hold();
-  }
-  recordPrediction(module, batch[0], *impl);
+  recordStep(module, loss, optimizer, batch, options, *impl);
+  recordPrediction(module, batch[0], options, *impl);
   describeOptions(optimizer, *impl);
   return TracedTraining(impl);
 }

@@ -13,6 +13,10 @@ namespace {
 
 constexpr int64_t kBatch = 4, kFeatures = 5, kClasses = 3, kSteps = 4;
 
+// Samples of each step.
+using Counts = std::vector<int64_t>;
+const Counts kSame(kSteps, kBatch), kOthers{kBatch, 7, 1, 2};
+
 // As the generated header declares it.
 struct CTensor {
   uint32_t dtype, rank;
@@ -25,27 +29,30 @@ nn::Sequential makeModel() {
   return nn::Sequential(nn::Linear(kFeatures, 8), nn::Tanh(), nn::Linear(8, kClasses));
 }
 
-ember::Tensor inputOf(int64_t step) {
+ember::Tensor inputOf(int64_t step, int64_t count = kBatch) {
   ember::manual_seed(100 + step);
-  return ember::randn({kBatch, kFeatures});
+  return ember::randn({count, kFeatures});
 }
-ember::Tensor labelsOf(int64_t step) {
-  return ember::from_vector(std::vector<int64_t>{step % 3, (step + 1) % 3, 2, 0}, {kBatch});
+ember::Tensor labelsOf(int64_t step, int64_t count) {
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < count; ++i)
+    labels.push_back((step + i * i) % kClasses);
+  return ember::from_vector(labels, {count});
 }
-ember::Tensor numbersOf(int64_t step) {
+ember::Tensor numbersOf(int64_t step, int64_t count) {
   ember::manual_seed(200 + step);
-  return ember::randn({kBatch, kClasses});
+  return ember::randn({count, kClasses});
 }
 
-using Targets = ember::Tensor (*)(int64_t step);
+using Targets = ember::Tensor (*)(int64_t step, int64_t count);
 
 std::vector<double> lossesInProcess(nn::Sequential &model, optim::Optimizer &optimizer, const ember::jit::Loss &loss,
-                                    Targets targets) {
+                                    Targets targets, const Counts &counts) {
   std::vector<double> losses;
   model->train();
   for (int64_t step = 0; step < kSteps; ++step) {
     optimizer.zero_grad();
-    ember::Tensor value = loss(model(inputOf(step)), targets(step));
+    ember::Tensor value = loss(model(inputOf(step, counts[step])), targets(step, counts[step]));
     value.backward();
     optimizer.step();
     losses.push_back(value.item<float>());
@@ -66,7 +73,7 @@ CTensor cTensor(const ember::Tensor &tensor, const ember::Shape &sizes, std::vec
   return {isReal ? 1u : 4u, static_cast<uint32_t>(sizes.size()), sizes.data(), bytes.data()};
 }
 
-std::vector<double> lossesOfLibrary(const std::string &path, Targets targets) {
+std::vector<double> lossesOfLibrary(const std::string &path, Targets targets, const Counts &counts) {
   void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     ADD_FAILURE() << dlerror();
@@ -80,7 +87,7 @@ std::vector<double> lossesOfLibrary(const std::string &path, Targets targets) {
   std::vector<double> losses;
   for (int64_t number = 0; number < kSteps; ++number) {
     std::vector<char> bytes[2];
-    ember::Tensor batch[] = {inputOf(number), targets(number)};
+    ember::Tensor batch[] = {inputOf(number, counts[number]), targets(number, counts[number])};
     ember::Shape sizes[] = {batch[0].sizes(), batch[1].sizes()};
     CTensor inputs[] = {cTensor(batch[0], sizes[0], bytes[0]), cTensor(batch[1], sizes[1], bytes[1])};
     double loss = -1;
@@ -113,26 +120,40 @@ const Row kRows[] = {
     {"cross_entropy", "adamw", maker<optim::AdamW>(optim::AdamWOptions{})},
 };
 
+void expectLossesOfThisProcess(const Folder &folder, const Row &row, const Counts &counts) {
+  SCOPED_TRACE(row.optimizer);
+  static int number = 0; // a library of its own each time
+  std::string path = folder.file(("lib" + std::to_string(number++) + ".so").c_str());
+  Outcome built = shell(EMBER_BIN_DIR "/ember compile " + folder.file("net.ember") + " --train --loss '" + row.loss +
+                        "' --optimizer " + row.optimizer + " --name net -o " + path);
+  ASSERT_EQ(built.status, 0) << built.text;
+  Targets targets = std::string(row.loss).starts_with("mse") ? numbersOf : labelsOf;
+  ember::jit::Loss loss = nn::CrossEntropyLoss();
+  if (targets == numbersOf)
+    loss = nn::MSELoss();
+  nn::Sequential own = makeModel();
+  auto optimizer = row.make(own->parameters());
+  EXPECT_EQ(lossesOfLibrary(path, targets, counts), lossesInProcess(own, *optimizer, loss, targets, counts));
+}
+
 TEST(TrainCommand, TrainsToTheLossesOfThisProcess) {
   Folder folder("ember_train_command");
   nn::Sequential model = makeModel();
   model->eval();
   ember::jit::trace(model, {ember::zeros({kBatch, kFeatures})}).save(folder.file("net.ember"));
-  int number = 0;
-  for (const Row &row : kRows) {
-    SCOPED_TRACE(row.optimizer);
-    std::string path = folder.file(("lib" + std::to_string(number++) + ".so").c_str());
-    Outcome built = shell(EMBER_BIN_DIR "/ember compile " + folder.file("net.ember") + " --train --loss '" + row.loss +
-                          "' --optimizer " + row.optimizer + " --name net -o " + path);
-    ASSERT_EQ(built.status, 0) << built.text;
-    Targets targets = std::string(row.loss).starts_with("mse") ? numbersOf : labelsOf;
-    ember::jit::Loss loss = nn::CrossEntropyLoss();
-    if (targets == numbersOf)
-      loss = nn::MSELoss();
-    nn::Sequential own = makeModel();
-    auto optimizer = row.make(own->parameters());
-    EXPECT_EQ(lossesOfLibrary(path, targets), lossesInProcess(own, *optimizer, loss, targets));
-  }
+  for (const Row &row : kRows)
+    expectLossesOfThisProcess(folder, row, kSame);
+}
+
+// A size that has a name in the package has it in the library.
+TEST(TrainCommand, TakesBatchesOfAnySize) {
+  Folder folder("ember_train_named");
+  nn::Sequential model = makeModel();
+  ember::jit::trace(model, {ember::zeros({kBatch, kFeatures})}, {.dims = {{{0, "B"}}}}).save(folder.file("net.ember"));
+  expectLossesOfThisProcess(folder, {"cross_entropy:target=i64[B]", "adamw", maker<optim::AdamW>(optim::AdamWOptions{})},
+                            kOthers);
+  expectLossesOfThisProcess(folder, {"mse:target=f32[B,3]", "sgd:lr=0.1", maker<optim::SGD>(optim::SGDOptions{.lr = 0.1})},
+                            kOthers);
 }
 
 // A package can also be trained on in this process; what was frozen stays frozen.
@@ -150,11 +171,11 @@ TEST(TrainCommand, APackageTrainsOnInProcess) {
   optim::SGD optimizer(loaded->parameters(), {.lr = 0.1}), own(model->parameters(), {.lr = 0.1});
   for (int64_t step = 0; step < kSteps; ++step) {
     optimizer.zero_grad();
-    ember::Tensor loss = nn::CrossEntropyLoss()(loaded(inputOf(step)), labelsOf(step));
+    ember::Tensor loss = nn::CrossEntropyLoss()(loaded(inputOf(step)), labelsOf(step, kBatch));
     loss.backward();
     optimizer.step();
     own.zero_grad();
-    ember::Tensor expected = nn::CrossEntropyLoss()(model(inputOf(step)), labelsOf(step));
+    ember::Tensor expected = nn::CrossEntropyLoss()(model(inputOf(step)), labelsOf(step, kBatch));
     expected.backward();
     own.step();
     EXPECT_EQ(loss.item<float>(), expected.item<float>());

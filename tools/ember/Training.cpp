@@ -2,7 +2,7 @@
 
 #include "ember/jit.h"
 #include "ember/nn.h"
-#include "ir/EmberDialect.h"
+#include "ir/SizeBinding.h"
 #include "tools/ember/Tensors.h"
 #include <cmath>
 
@@ -139,8 +139,24 @@ std::unique_ptr<optim::Optimizer> makeOptimizer(const Spec &spec, std::vector<Te
 ScalarType dtypeOf(Type element) { return static_cast<ScalarType>(*dtypeNumber(element)); }
 
 // A step depends on dtypes and shapes alone; labels of 0 are always in range.
-Tensor example(RankedTensorType type) {
-  return zeros(Shape(type.getShape().begin(), type.getShape().end()), dtypeOf(type.getElementType()));
+Tensor example(RankedTensorType type, const ir::SizeValues &sizes) {
+  Shape shape;
+  for (const ir::SizeExpr &size : ir::dimSizes(type))
+    shape.push_back(size.evaluate(sizes));
+  return zeros(shape, dtypeOf(type.getElementType()));
+}
+
+// Named sizes stay names: the step takes a batch of any size.
+std::map<int64_t, jit::Dim> namesOf(RankedTensorType type, std::map<std::string, ir::SizeRange> &ranges) {
+  std::map<int64_t, jit::Dim> names;
+  for (auto [axis, size] : llvm::enumerate(ir::dimSizes(type))) {
+    if (size.isConstant())
+      continue;
+    std::string text = size.str();
+    ir::SizeRange range = size == ir::SizeExpr::name(text) ? ranges[text] : ir::SizeRange();
+    names.emplace(axis, jit::Dim(text, range.least, range.most));
+  }
+  return names;
 }
 
 } // namespace
@@ -160,7 +176,7 @@ void checkTraining(const TrainingArguments &own) {
                   (own.loss.empty() ? "--loss: cross_entropy or mse" : "--optimizer: sgd, adam or adamw"));
 }
 
-void writeTraining(const Model &model, const TrainingArguments &own, const CompileOptions &options, const std::string &name,
+void writeTraining(const Model &model, const TrainingArguments &own, const CompileOptions &compile, const std::string &name,
                    const std::string &output) {
   Spec lossSpec = parse("--loss", own.loss), optimizerSpec = parse("--optimizer", own.optimizer);
   const LossKind &loss = lossOf(lossSpec.name);
@@ -170,9 +186,15 @@ void writeTraining(const Model &model, const TrainingArguments &own, const Compi
   nn::ModuleHolder<nn::Module> module = jit::load(model.path).module();
   RankedTensorType target = targetType(loss, lossSpec, cast<RankedTensorType>(main.getResultTypes()[0]));
   std::unique_ptr<optim::Optimizer> optimizer = makeOptimizer(optimizerSpec, module->parameters());
-  std::vector<Tensor> batch{example(cast<RankedTensorType>(main.getArgumentTypes()[0])), example(target)};
-  jit::TracedTraining traced = jit::trace_training(module, loss.function, *optimizer, batch);
-  traced.compile(output, name, {.fuse = options.fuse, .max_memory = options.maxMemory});
+  auto input = cast<RankedTensorType>(main.getArgumentTypes()[0]);
+  std::map<std::string, ir::SizeRange> ranges = ir::sizeRanges(main);
+  ir::SizeValues sizes;
+  for (const std::string &name : ir::sizeNamesOf(main.getArgumentTypes()))
+    sizes[name] = std::min(std::max<int64_t>(ranges[name].least, 4), ranges[name].most);
+  std::vector<Tensor> batch{example(input, sizes), example(target, sizes)};
+  jit::TraceOptions options{.dims = {namesOf(input, ranges), namesOf(target, ranges)}};
+  jit::TracedTraining traced = jit::trace_training(module, loss.function, *optimizer, batch, options);
+  traced.compile(output, name, {.fuse = compile.fuse, .max_memory = compile.maxMemory});
 }
 
 } // namespace ember::tool

@@ -130,19 +130,23 @@ private:
 /// optimizer's options that are not 0 become hyper-parameters; those that are 0 stay out of the step. Throws where the step looks
 /// at a value or draws numbers while it is recorded, where the optimizer has parameters that are not the model's, and where
 /// these have not all taken the same number of steps.
+///
+/// With named sizes, as of `trace`, the step takes batches of any size, such as the last short one of an epoch:
+///
+///     jit::compile_train(model, loss, optimizer, {images, labels}, "libm.so", "m", {.dims = {{{0, "B"}}, {{0, "B"}}}});
 TracedTraining trace_training(nn::Module &module, const Loss &loss, optim::Optimizer &optimizer,
-                              const std::vector<Tensor> &example);
+                              const std::vector<Tensor> &example, const TraceOptions &options = {});
 template <typename Impl>
 TracedTraining trace_training(const nn::ModuleHolder<Impl> &module, const Loss &loss, optim::Optimizer &optimizer,
-                              const std::vector<Tensor> &example) {
-  return trace_training(*module, loss, optimizer, example);
+                              const std::vector<Tensor> &example, const TraceOptions &options = {}) {
+  return trace_training(*module, loss, optimizer, example, options);
 }
 
 /// `trace_training` and `compile` in one.
 template <typename Model>
 void compile_train(Model &&model, const Loss &loss, optim::Optimizer &optimizer, const std::vector<Tensor> &example,
-                   const std::string &path, std::string name = "") {
-  trace_training(model, loss, optimizer, example).compile(path, std::move(name));
+                   const std::string &path, std::string name = "", const TraceOptions &options = {}) {
+  trace_training(model, loss, optimizer, example, options).compile(path, std::move(name));
 }
 
 } // namespace ember::jit
