@@ -56,9 +56,9 @@ Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, 
   if (training) {
     NoGradGuard noGrad;
     if (running_mean.defined())
-      record::write(running_mean, entry.recorder.emit<DetachOp>(op.getNextMean()), "");
+      record::write(running_mean, entry.recorder.emit<DetachOp>(op.getNextMean()));
     if (running_var.defined())
-      record::write(running_var, entry.recorder.emit<DetachOp>(op.getNextVar()), "");
+      record::write(running_var, entry.recorder.emit<DetachOp>(op.getNextVar()));
   }
   return made(op.getResult(), "NativeBatchNormBackward0");
 }

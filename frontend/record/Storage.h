@@ -83,7 +83,7 @@ NodeRef nodeOf(const Tensor &tensor);
 /// Memory with a tensor's values, row-major, computed now if it must be.
 std::shared_ptr<Buffer> contents(const Tensor &tensor);
 /// Replaces a tensor's contents, through its views, with the rules for leaves. `function`: PyTorch's name of the write.
-void write(const Tensor &tensor, mlir::Value value, const char *function);
+void write(const Tensor &tensor, mlir::Value value, const char *function = "");
 /// The same of a write over all that was there: what it replaces has a gradient, of zeros.
 void overwrite(const Tensor &target, mlir::Value value, const char *function);
 /// Writes one tensor's values over another's, broadcast and cast to them.
