@@ -41,6 +41,7 @@ constexpr Named kBinary[] = {
 };
 
 const OpSample kOthers[] = {
+    {"with_history", "%x: <M,N>, %y: <M,N>", "%r = ember.with_history %x, %y : <M,N>", "%r: <M,N>", Dtypes::All},
     {"compare", "%x: <M,N>, %y: <M,N>", R"(%a = ember.compare "lt" %x, %y : <M,N>
        %b = ember.compare "le" %x, %y : <M,N>
        %c = ember.compare "gt" %x, %y : <M,N>
