@@ -477,9 +477,6 @@ std::string Contraction::refuse(const Group &group) const {
   Operation *op = contractionOf(group);
   if (!op)
     return "it holds no contraction, or more than one";
-  // Panels are packed a whole vector at a time, also behind the last element: an index from there would be a fault that is none.
-  if (loadsIndices(group))
-    return "it reads or writes at loaded indices";
   for (Operation *other : group.ops)
     if (isa<ReductionOp, OpaqueOp>(other) || (!isa<IndexedOp>(other) && !other->hasTrait<OpTrait::ConstantLike>()))
       return "it holds an op of another family";
