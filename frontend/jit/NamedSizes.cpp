@@ -385,10 +385,32 @@ private:
       work.push_back({op->getOperand(0), own});
       return true;
     }
+    if (matchSums(general, own))
+      return true;
     if (sameOp)
       for (auto [left, right] : llvm::zip_equal(op->getOperands(), partner->getOperands()))
         work.push_back({left, right});
     return sameOp;
+  }
+
+  // Sums that differ by axes of size 1 alone, which nothing is summed along: what a broadcast along such an axis has as gradient.
+  bool matchSums(Value general, Value own) {
+    auto sumOf = [](Value value) {
+      while (auto reshape = value.getDefiningOp<ReshapeOp>())
+        value = reshape.getInput();
+      return value.getDefiningOp<SumOp>();
+    };
+    SumOp sum = sumOf(general), ownSum = sumOf(own);
+    if (!sum || !ownSum)
+      return false;
+    SmallVector<int64_t> shape = shapeOf(sum.getInput());
+    if (shape != typeOf(ownSum.getInput()).getShape())
+      return false;
+    for (int64_t axis = 0; axis < static_cast<int64_t>(shape.size()); ++axis)
+      if (shape[axis] != 1 && llvm::is_contained(sum.getAxes(), axis) != llvm::is_contained(ownSum.getAxes(), axis))
+        return false;
+    work.push_back({sum.getInput(), ownSum.getInput()});
+    return true;
   }
 
   const NamedGraph &graph;
