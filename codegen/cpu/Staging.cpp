@@ -128,12 +128,14 @@ void Stage::emitLast(Emitter &e, Walker &w, Value pointer, Value flat, Access &a
   const Axis &axis = axes.back();
   setIndex(access, axes.size() - 1, axis.low + axis.position, axis.size, e.space);
   Value base = e.mul(flat, e.constant(axis.phases * axis.count));
-  int64_t lanes = e.lanes;
+  int64_t lanes = e.lanes, length = axis.count * axis.stride;
   e.loop(e.constant(0), e.constant(axis.count), lanes, [&](Value position) {
     SmallVector<Value> read;
     Value start = e.mul(position, e.constant(axis.stride));
     for (int64_t number = 0; number < axis.stride; ++number) {
-      w.beginLanes(axis.position, e.add(start, e.constant(number * lanes)), {});
+      Value lane0 = e.add(start, e.constant(number * lanes));
+      // What stands behind the last position is no part of the operand: nothing is read there, nor any index that leads there.
+      w.beginLanes(axis.position, lane0, length % lanes == 0 ? Value() : e.firstLanes(e.sub(e.constant(length), lane0)));
       read.push_back(e.broadcast(w.insideAt(operand, access)));
       w.endLanes();
     }
