@@ -278,6 +278,7 @@ void Packer::transposeWindows(const Window &window, const Walk &major, Value cou
       bind(outer, i);
       Value base = e.add(w.scalarIndex(rest), e.constant(window.lowest));
       Value place = e.add(e.mul(i, e.constant(turns * stride)), j);
+      SmallVector<Value> byTurn(turns);
       for (int64_t begin = 0; begin < window.span; begin += lanes) {
         Value mask = begin + lanes > window.span ? e.firstLanes(e.constant(window.span - begin)) : Value();
         SmallVector<Value> rows;
@@ -286,8 +287,11 @@ void Packer::transposeWindows(const Window &window, const Walk &major, Value cou
         rows = transposed(e, rows);
         for (auto [turn, offset] : llvm::enumerate(window.offsets))
           if (offset >= begin && offset < begin + lanes)
-            e.storeVector(rows[offset - begin], to, compute(), e.add(place, e.constant(turn * stride)));
+            byTurn[turn] = rows[offset - begin];
       }
+      // A vector may be longer than a row: it is written before the next row is.
+      for (auto [turn, value] : llvm::enumerate(byTurn))
+        e.storeVector(value, to, compute(), e.add(place, e.constant(turn * stride)));
     });
   });
 }
