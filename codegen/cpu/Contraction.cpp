@@ -276,20 +276,8 @@ private:
         Packer packer(e, w, shape, shape.right, sources[shape.right]);
         packer.pack(depthWalk(), depthLength, columnWalk(), column, width, scratch(panelAt), tiling.widest());
       }
-      e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) {
-        prefetchPanel(row, e.add(column, width));
-        emitTile(row, column, width, isWide);
-      });
+      e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) { emitTile(row, column, width, isWide); });
     });
-  }
-
-  // Memory brings near what the next panel is packed from while this one is multiplied.
-  void prefetchPanel(Value row, Value column) {
-    if (isEmpty || !packsRight || stages[shape.right] || !sources[shape.right].pointer)
-      return;
-    Packer packer(e, w, shape, shape.right, sources[shape.right]);
-    packer.prefetch(depthWalk(), depthLength, columnWalk(), column, tiling.widest(),
-                    e.div(e.sub(row, blockRow), e.constant(tiling.rows)), tiling.rowsOfBlock() / tiling.rows);
   }
 
   // ---- tiles

@@ -270,9 +270,9 @@ void Emitter::storeInterleaved(ArrayRef<Value> values, Value buffer, Type elemen
   }
 }
 
-void Emitter::prefetch(Value buffer, Type element, Value index, Nearness nearness, bool toWrite) {
+void Emitter::prefetch(Value buffer, Type element, Value index, bool toWrite) {
   Value pointer = elementPointer(buffer, element, index);
-  LLVM::Prefetch::create(builder, loc, pointer, /*rw=*/toWrite, /*hint=*/static_cast<int>(nearness), /*cache=*/1);
+  LLVM::Prefetch::create(builder, loc, pointer, /*rw=*/toWrite, /*hint=*/3, /*cache=*/1);
 }
 
 void Emitter::scatter(Value value, Value buffer, Type element, Value indices, Value mask) {

@@ -77,10 +77,8 @@ public:
   /// Writes lane l of value p to element index + l * count + p; from the `limit`th element on none (null: all).
   void storeInterleaved(llvm::ArrayRef<mlir::Value> values, mlir::Value buffer, mlir::Type element, mlir::Value index,
                         mlir::Value limit = {});
-  enum class Nearness { FirstCache = 3, SecondCache = 2 };
   /// Asks for the cache line of an element, which need not exist.
-  void prefetch(mlir::Value buffer, mlir::Type element, mlir::Value index, Nearness nearness = Nearness::FirstCache,
-                bool toWrite = false);
+  void prefetch(mlir::Value buffer, mlir::Type element, mlir::Value index, bool toWrite = false);
   void scatter(mlir::Value value, mlir::Value buffer, mlir::Type element, mlir::Value indices, mlir::Value mask = {});
 
   /// A compute value rounded to what the dtype can hold (bf16, f16), still in the compute type.

@@ -159,26 +159,6 @@ void Packer::pack(const Walk &major, Value count, const Walk &minor, Value minor
   e.lanes = lanes;
 }
 
-void Packer::prefetch(const Walk &major, Value count, const Walk &minor, Value minorStart, int64_t width, Value part,
-                      int64_t parts) {
-  auto shareOf = [&](Value whole, function_ref<void(Value)> body) {
-    Value share = e.div(e.add(whole, e.constant(parts - 1)), e.constant(parts)), begin = e.mul(part, share);
-    e.loop(begin, e.minimum(whole, e.add(begin, share)), 1, body);
-  };
-  auto line = [&](Value i, Value j) {
-    bind(major, i);
-    bind(minor, e.add(minorStart, j));
-    e.prefetch(source.pointer, source.element, w.scalarIndex(source.address), Emitter::Nearness::SecondCache);
-  };
-  if (!minor.dims.empty() && adjacentDims(minor.dims) == minor.dims.size())
-    return shareOf(count, [&](Value i) {
-      for (int64_t j = 0; j < width; j += e.lanes)
-        line(i, e.constant(j));
-    });
-  if (!major.dims.empty() && adjacentDims(major.dims) == major.dims.size())
-    shareOf(e.constant(width), [&](Value j) { e.loop(e.constant(0), count, e.lanes, [&](Value i) { line(i, j); }); });
-}
-
 void Packer::copy(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorCount, Value to,
                   int64_t stride) {
   Expr majorPart = source.address - partOn(minor.dims);

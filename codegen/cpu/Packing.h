@@ -40,9 +40,6 @@ public:
   /// written in rising order; up to `lanes` of them, and a vector more, beyond the last one.
   void pack(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
             mlir::Value to, int64_t stride);
-  /// Brings a part of what `pack` will read for `width` minor positions near, one of `parts`. Of memory in order only.
-  void prefetch(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, int64_t width, mlir::Value part,
-                int64_t parts);
 
 private:
   // A part of a vector's lanes that lie one after the other: where lane 0 would be, and which lanes (null: all).

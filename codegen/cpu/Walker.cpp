@@ -359,8 +359,7 @@ void Walker::store(Value value, Value pointer, RankedTensorType type, ArrayRef<E
 void Walker::askFor(Value pointer, RankedTensorType type, ArrayRef<Expr> point) {
   Expr address = addressOf(e.space, type, point), rest = address - Expr::variable(*laneVariable);
   if (!onLanes(rest))
-    e.prefetch(pointer, type.getElementType(), e.add(scalarIndex(rest), laneBase), Emitter::Nearness::FirstCache,
-               /*toWrite=*/true);
+    e.prefetch(pointer, type.getElementType(), e.add(scalarIndex(rest), laneBase), /*toWrite=*/true);
 }
 
 } // namespace ember::cpu
