@@ -130,7 +130,7 @@ Tensor dropout(const Tensor &input, double p, bool training, Here where) {
   Entry entry(where);
   if (!(p >= 0 && p <= 1))
     throw Error("dropout probability has to be between 0 and 1, but got " + numberText(p));
-  bool keepsOp = entry.recorder.drawing && p != 1;
+  bool keepsOp = entry.recorder.drawing && p != 1 && input.is_floating_point();
   if ((!training && !keepsOp) || p == 0 || input.numel() == 0)
     return input;
   if (!input.is_floating_point())
