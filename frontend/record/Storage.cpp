@@ -300,16 +300,19 @@ void requireWritable(const Tensor &tensor) {
   if (!gradMode())
     return;
   ArrayRef<ViewStep> chain(tensor.impl->chain);
-  for (const ViewStep &step : llvm::reverse(chain)) {
-    if (step.kind == ViewStep::Kind::Detach)
+  auto refuse = [](bool isView) {
+    throw Error(std::string(isView ? "a view of a leaf" : "a leaf") +
+                " Variable that requires grad is being used in an in-place operation.");
+  };
+  for (size_t i = chain.size(); i-- > 0;) {
+    if (chain[i].kind == ViewStep::Kind::Detach)
       return;
-    if (step.kind == ViewStep::Kind::Leaf)
-      throw Error("a view of a leaf Variable that requires grad is being used in an in-place operation.");
+    if (chain[i].kind == ViewStep::Kind::Leaf) // what was detached and made a leaf is no view to autograd
+      refuse(i + 1 < chain.size() || (i > 0 && chain[i - 1].kind != ViewStep::Kind::Detach));
   }
   const NodeRef &base = tensor.impl->storage->base;
   if (base->leaf && base->requiresGrad)
-    throw Error(tensor.impl->isView() ? "a view of a leaf Variable that requires grad is being used in an in-place operation."
-                                      : "a leaf Variable that requires grad is being used in an in-place operation.");
+    refuse(tensor.impl->isView());
 }
 
 // The base with `value` where the view looks.

@@ -169,7 +169,9 @@ inline void requireWritable(const Tensor &tensor) {
     if (own->kind == Tensor::Kind::Detach)
       return;
     if (own->kind == Tensor::Kind::Leaf)
-      throw Refusal("a view of a leaf Variable that requires grad is being used in an in-place operation.");
+      throw Refusal(own == &tensor && own->parent->kind == Tensor::Kind::Detach
+                        ? "a leaf Variable that requires grad is being used in an in-place operation."
+                        : "a view of a leaf Variable that requires grad is being used in an in-place operation.");
   }
   if (own->storage->base->leaf && own->storage->base->requiresGrad)
     throw Refusal(&tensor == own ? "a leaf Variable that requires grad is being used in an in-place operation."

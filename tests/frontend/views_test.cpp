@@ -153,6 +153,7 @@ TEST_P(Views, AViewOfWhatRequiresNoneMayBeALeaf) {
 
 TEST_P(Views, DetachThenRequireAGradient) {
   Tensor x = leaf(), y = x * 2, cutOff = y.detach().requires_grad_();
+  EXPECT_EQ(messageOf([&] { cutOff.add_(1); }), "a leaf Variable that requires grad is being used in an in-place operation.");
   (cutOff * cutOff).sum().backward();
   cut();
   EXPECT_EQ(valuesOf(cutOff.grad()), (Values{4, 8, 12, 16, 20, 24}));
