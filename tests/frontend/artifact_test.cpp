@@ -2,6 +2,7 @@
 #include <ember/ember.h>
 
 #include "Shell.h"
+#include "SmallNetwork.h"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -9,14 +10,6 @@ namespace nn = ember::nn;
 namespace fs = std::filesystem;
 
 namespace {
-
-nn::Sequential makeModel() {
-  ember::manual_seed(0);
-  nn::Sequential model(nn::Conv2d(1, 4, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(4), nn::ReLU(), nn::MaxPool2d(2),
-                       nn::Flatten(), nn::Linear(64, 10), nn::Softmax(1));
-  model->eval();
-  return model;
-}
 
 TEST(Trace, EqualsTheRecordedResult) {
   nn::Sequential model = makeModel();

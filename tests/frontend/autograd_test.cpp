@@ -1,20 +1,11 @@
 // Autograd, views and writes: PyTorch's semantics and texts (pytorch 2.11).
-#include <ember/ember.h>
+#include "Message.h"
 
 #include <gtest/gtest.h>
 
 using ember::Tensor;
 
 namespace {
-
-template <typename Call> std::string messageOf(Call call) {
-  try {
-    call();
-  } catch (const ember::Error &error) {
-    return error.message();
-  }
-  return "no error";
-}
 
 TEST(Autograd, AccumulatesAndClears) {
   Tensor x = ember::tensor({1.0f, 2.0f}).requires_grad_();

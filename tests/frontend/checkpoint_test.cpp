@@ -1,5 +1,5 @@
 // Checkpoints: training goes on as if nothing had happened; damaged files give one line.
-#include <ember/ember.h>
+#include "Message.h"
 
 #include <filesystem>
 #include <fstream>
@@ -52,15 +52,6 @@ TEST_F(Checkpoints, TheNextLossesAreThoseOfTheUninterruptedRun) {
   for (int i = 0; i < 10; ++i)
     found.push_back(other.step());
   EXPECT_EQ(expected, found);
-}
-
-template <typename Call> std::string messageOf(Call call) {
-  try {
-    call();
-  } catch (const ember::Error &error) {
-    return error.message();
-  }
-  return "no error";
 }
 
 TEST_F(Checkpoints, TruncatedAtEveryByteIsRefusedAndChangesNothing) {

@@ -73,4 +73,23 @@ TEST(PeakOfAStep, IsParametersGradientsAndActivations) {
   EXPECT_LE(ember::counters().liveBytes, before);
 }
 
+// The digits network: its activations outweigh its parameters, and are what the arena holds.
+TEST(PeakOfAStep, OfDigitsIsNewGradientsAndTheArena) {
+  nn::Sequential model(nn::Conv2d(1, 8, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(8), nn::ReLU(), nn::MaxPool2d(2),
+                       nn::Conv2d(8, 16, 3, nn::Conv2dOptions{.padding = 1}), nn::ReLU(), nn::AvgPool2d(2), nn::Flatten(),
+                       nn::Linear(64, 32), nn::GELU(), nn::Linear(32, 10));
+  ember::optim::SGD optimizer(model->parameters(), {.lr = 0.05});
+  ember::Tensor input = ember::randn({32, 1, 8, 8});
+  for (int turn = 0; turn < 3; ++turn)
+    expectTight(step(model, optimizer, input));
+  int64_t gradientBytes = 0;
+  for (const ember::Tensor &parameter : model->parameters())
+    gradientBytes += parameter.numel() * 4;
+  int64_t before = ember::counters().liveBytes;
+  ember::reset_peak_bytes();
+  ember::Counters after = step(model, optimizer, input);
+  EXPECT_LE(after.peakBytes - before, gradientBytes + after.arenaBytes + 1024); // and the loss
+  EXPECT_LE(ember::counters().liveBytes, before);
+}
+
 } // namespace

@@ -1,52 +1,19 @@
 // Packages of traced modules: the same bits after loading, the same bytes from the same model, one line for a bad file.
-#include <ember/ember.h>
-
-#include <filesystem>
-#include <fstream>
+#include "Message.h"
+#include "Shell.h"
+#include "SmallNetwork.h"
 #include <gtest/gtest.h>
-#include <sstream>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace nn = ember::nn;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct Folder {
-  fs::path path;
-  explicit Folder(const char *name) : path(fs::temp_directory_path() / (std::string(name) + std::to_string(getpid()))) {
-    fs::create_directories(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string file(const char *name) const { return (path / name).string(); }
-};
-
-std::string contents(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 void write(const std::string &path, const std::string &bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
-nn::Sequential makeModel() {
-  ember::manual_seed(0);
-  nn::Sequential model(nn::Conv2d(1, 4, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(4), nn::ReLU(), nn::MaxPool2d(2),
-                       nn::Flatten(), nn::Linear(64, 10), nn::Softmax(1));
-  model->eval();
-  return model;
-}
-
-// The message of the error that loading gives; "" when it loads.
-std::string messageOf(const std::string &path) {
-  try {
-    ember::jit::load(path);
-  } catch (const ember::Error &error) {
-    return error.message();
-  }
-  return "";
+std::string loadingSays(const std::string &path) {
+  return messageOf([&] { ember::jit::load(path); });
 }
 
 TEST(Package, GivesTheSameBitsAndTheSameGraph) {
@@ -90,15 +57,15 @@ TEST(Package, CompilesToAnArtifactLikeTheTrace) {
 TEST(Package, Refusals) {
   Folder folder("ember_package_refusals");
   std::string path = folder.file("model.ember");
-  EXPECT_EQ(messageOf(path), path + ": No such file or directory");
-  EXPECT_EQ(messageOf(folder.path.string()), folder.path.string() + ": not a regular file");
+  EXPECT_EQ(loadingSays(path), path + ": No such file or directory");
+  EXPECT_EQ(loadingSays(folder.path.string()), folder.path.string() + ": not a regular file");
   std::string pipe = folder.file("pipe");
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(messageOf(pipe), pipe + ": not a regular file") << "and it does not wait";
+  EXPECT_EQ(loadingSays(pipe), pipe + ": not a regular file") << "and it does not wait";
   write(path, "short");
-  EXPECT_EQ(messageOf(path), path + ": truncated: the file has 5 bytes, expected a header of 80");
+  EXPECT_EQ(loadingSays(path), path + ": truncated: the file has 5 bytes, expected a header of 80");
   write(path, std::string(200, 'x'));
-  EXPECT_EQ(messageOf(path), path + ": not an ember package (its first bytes are not \\x89EMB)");
+  EXPECT_EQ(loadingSays(path), path + ": not an ember package (its first bytes are not \\x89EMB)");
 
   ember::jit::trace(nn::Linear(4, 2), {ember::randn({3, 4})}).save(path);
   std::string whole = contents(path);
@@ -106,7 +73,7 @@ TEST(Package, Refusals) {
     std::string bytes = whole;
     bytes[at] ^= 1;
     write(path, bytes);
-    return messageOf(path);
+    return loadingSays(path);
   };
   EXPECT_EQ(changed(8), path + ": the package has version 0, expected 1");
   EXPECT_NE(changed(60).find(path + ": header: the checksum is "), std::string::npos);
@@ -114,11 +81,11 @@ TEST(Package, Refusals) {
   EXPECT_NE(changed(4000).find(path + ": byte 4000 between the sections is not 0"), std::string::npos);
   EXPECT_NE(changed(4100).find(path + ": data section: the checksum is "), std::string::npos);
   write(path, whole.substr(0, whole.size() - 1));
-  EXPECT_EQ(messageOf(path), path + ": truncated: the file has " + std::to_string(whole.size() - 1) + " bytes, expected " +
-                                 std::to_string(whole.size()));
+  EXPECT_EQ(loadingSays(path), path + ": truncated: the file has " + std::to_string(whole.size() - 1) + " bytes, expected " +
+                                   std::to_string(whole.size()));
   write(path, whole + "x");
-  EXPECT_EQ(messageOf(path), path + ": bytes after its end: the file has " + std::to_string(whole.size() + 1) +
-                                 " bytes, expected " + std::to_string(whole.size()));
+  EXPECT_EQ(loadingSays(path), path + ": bytes after its end: the file has " + std::to_string(whole.size() + 1) +
+                                   " bytes, expected " + std::to_string(whole.size()));
   EXPECT_THROW(ember::jit::trace(nn::Linear(4, 2), {ember::randn({3, 4})}).save("/nonexistent/model.ember"), ember::Error);
 }
 

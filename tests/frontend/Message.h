@@ -1,0 +1,14 @@
+// The text of an error, for tests of what a user's mistake says.
+#pragma once
+
+#include <ember/ember.h>
+
+/// The message of the ember::Error that a call throws, without its place; "no error" where it throws none.
+template <typename Call> std::string messageOf(Call call) {
+  try {
+    call();
+  } catch (const ember::Error &error) {
+    return error.message();
+  }
+  return "no error";
+}
