@@ -1,20 +1,43 @@
-// Random valid programs: a graph of every kind of op, its loss, and the gradients of that.
+// Random valid programs: a graph of every kind of op on every dtype, its loss, and the gradients of that.
 #pragma once
 
+#include "ir/SizeExpr.h"
+#include "ir/interpret/ReferenceTensor.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace ember::tests {
 
-struct RandomGraph {
-  mlir::OwningOpRef<mlir::ModuleOp> module; // a function `main` of static sizes
-  std::vector<int64_t> indexBounds;         // by argument: its elements are indices below this; 0: any number
+struct GraphArgument {
+  enum class Holds { Numbers, Positive, Indices, State, Probability, Flag } holds;
+  ir::SizeExpr bound; // of indices: each is below it
 };
 
-/// The graph of a seed: about `length` forward ops. The same seed gives the same graph.
-RandomGraph randomGraph(mlir::MLIRContext &context, uint32_t seed, int length);
+struct RandomGraph {
+  mlir::OwningOpRef<mlir::ModuleOp> module; // a function `main`
+  std::vector<GraphArgument> arguments;
+  std::map<std::string, int64_t> sizes; // of the names in its types
+
+  mlir::func::FuncOp function() const { return module.get().lookupSymbol<mlir::func::FuncOp>("main"); }
+};
+
+struct GraphShape {
+  int length;                  // about as many forward ops
+  int64_t mostElements = 3000; // of a value
+};
+
+/// The graph of a seed: equal seeds give equal graphs.
+RandomGraph randomGraph(mlir::MLIRContext &context, uint32_t seed, GraphShape shape);
+
+/// The type with its names resolved.
+mlir::RankedTensorType resolved(const RandomGraph &graph, mlir::Type type);
+
+/// Arguments of a graph: ordinary numbers, and with `special` every ninth one NaN, an infinity, a zero, a denormal or huge.
+std::vector<ir::ReferenceTensor> randomArguments(const RandomGraph &graph, uint32_t seed, bool special);
 
 } // namespace ember::tests

@@ -1,13 +1,14 @@
 // Random graphs, forward and backward: each op against the reference, and equal bits however the graph is compiled and run.
 //   ember_graph_tests [--count N] [--seed S]   default: 200 graphs from seed 1 on
 #include "codegen/Verify.h"
+#include "ir/EmberDialect.h"
 #include "ir/interpret/Bytes.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "tests/graphs/RandomGraph.h"
+#include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <random>
+#include <set>
 
 using namespace mlir;
 using namespace ember;
@@ -17,34 +18,12 @@ namespace {
 
 uint32_t graphCount = 200, firstSeed = 1;
 constexpr uint32_t kParts = 4; // tests that may run side by side
+constexpr int64_t kPoison = 64;
 
-using Bytes = std::vector<char>;
+using Bytes = std::vector<std::vector<char>>;
 
-Bytes randomArgument(RankedTensorType type, int64_t indexBound, std::mt19937 &random) {
-  std::normal_distribution<double> normal;
-  ReferenceTensor value = ReferenceTensor::zeros(type);
-  for (int64_t i = 0; i < value.size(); ++i)
-    value.set(i, indexBound ? Scalar::integer(static_cast<int64_t>(random() % indexBound))
-                            : roundTo(type.getElementType(), Scalar::real(normal(random))));
-  Bytes bytes(value.size() * byteWidth(type.getElementType()) + 64);
-  writeBytes(value, bytes.data());
-  return bytes;
-}
-
-std::vector<Bytes> runOnce(Executable &executable, func::FuncOp function, const std::vector<void *> &arguments) {
-  std::vector<Bytes> results;
-  for (Type type : function.getResultTypes()) {
-    auto own = cast<RankedTensorType>(type);
-    results.emplace_back(own.getNumElements() * byteWidth(own.getElementType()) + 64, '\xa5');
-  }
-  std::vector<void *> out;
-  for (Bytes &bytes : results)
-    out.push_back(bytes.data());
-  EXPECT_FALSE(executable.run(arguments, out, {}).happened);
-  for (auto [number, bytes] : llvm::enumerate(results))
-    EXPECT_TRUE(std::all_of(bytes.end() - 64, bytes.end(), [](char byte) { return byte == '\xa5'; }))
-        << "written past the end of result " << number;
-  return results;
+tests::RandomGraph graphOf(MLIRContext &context, uint32_t seed) {
+  return tests::randomGraph(context, seed, {.length = 4 + static_cast<int>(seed % 12)});
 }
 
 std::string textOf(ModuleOp module) {
@@ -54,50 +33,131 @@ std::string textOf(ModuleOp module) {
   return text;
 }
 
-void check(uint32_t seed) {
-  SCOPED_TRACE("--count 1 --seed " + std::to_string(seed));
-  MLIRContext context(MLIRContext::Threading::DISABLED);
-  loadDialects(context);
-  tests::RandomGraph graph = tests::randomGraph(context, seed, 4 + static_cast<int>(seed % 12));
-  ASSERT_TRUE(succeeded(verify(*graph.module))) << textOf(*graph.module);
-  auto function = graph.module->lookupSymbol<func::FuncOp>("main");
-  std::mt19937 random(seed);
-  std::vector<Bytes> memory;
-  std::vector<void *> arguments;
-  for (auto [type, bound] : llvm::zip_equal(function.getArgumentTypes(), graph.indexBounds))
-    memory.push_back(randomArgument(cast<RankedTensorType>(type), bound, random));
-  for (Bytes &bytes : memory)
-    arguments.push_back(bytes.data());
-  const std::vector<Bytes> before = memory;
+class Checked {
+public:
+  explicit Checked(uint32_t seed) : context(MLIRContext::Threading::DISABLED) {
+    loadDialects(context);
+    graph = graphOf(context, seed);
+    for (bool special : {false, true})
+      memory.push_back(bytesOf(tests::randomArguments(graph, seed, special)));
+  }
 
-  Verification verified = verifyOps(*graph.module, arguments, {}, {});
-  ASSERT_EQ(verified.difference, "") << textOf(*graph.module);
-  std::vector<Bytes> expected;
-  for (const char *target : {"x86-64-v4", "x86-64-v3"})
-    for (bool fuse : {false, true}) {
+  void check() {
+    ASSERT_TRUE(succeeded(verify(*graph.module))) << textOf(*graph.module);
+    const std::vector<Bytes> before = memory;
+    // As written and for one target: its kernels are those of the first program below.
+    Verification verified =
+        verifyOps(*graph.module, pointersTo(memory[0]), graph.sizes, {.target = kPrograms[0].target, .simplify = false});
+    ASSERT_EQ(verified.difference, "") << textOf(*graph.module);
+    std::vector<Bytes> expected(memory.size());
+    for (const auto &[target, fuse] : kPrograms) {
       auto executable = compileProgram(*graph.module, {.target = target, .simplify = fuse, .fuse = fuse});
       for (unsigned threads : {1, 2, 3, 7}) {
         setProcessThreads(threads);
-        std::vector<Bytes> found = runOnce(*executable, function, arguments);
-        if (expected.empty())
-          expected = found;
-        for (size_t r = 0; r < found.size(); ++r)
-          ASSERT_TRUE(found[r] == expected[r]) << "other bits in result " << r << ": " << target
-                                               << (fuse ? " simplified and fused, " : " as written, ") << threads << " threads\n"
-                                               << textOf(*graph.module);
+        for (size_t drawn = 0; drawn < memory.size(); ++drawn) {
+          Bytes found = run(*executable, memory[drawn]);
+          if (expected[drawn].empty())
+            expected[drawn] = found;
+          for (size_t r = 0; r < found.size(); ++r)
+            ASSERT_TRUE(found[r] == expected[drawn][r])
+                << "other bits in result " << r << ": " << target << (fuse ? " simplified and fused, " : " as written, ")
+                << threads << " threads" << (drawn ? ", special values" : "") << "\n"
+                << textOf(*graph.module);
+        }
       }
     }
-  EXPECT_EQ(memory, before) << "an argument was written";
-}
+    EXPECT_EQ(memory, before) << "an argument was written";
+  }
+
+private:
+  struct Way {
+    const char *target;
+    bool fuse;
+  };
+  static constexpr Way kPrograms[] = {{"x86-64-v4", false}, {"x86-64-v4", true}, {"x86-64-v3", true}};
+
+  static Bytes bytesOf(const std::vector<ReferenceTensor> &values) {
+    Bytes bytes;
+    for (const ReferenceTensor &value : values) {
+      bytes.emplace_back(value.size() * byteWidth(value.type.getElementType()) + kPoison);
+      writeBytes(value, bytes.back().data());
+    }
+    return bytes;
+  }
+  static std::vector<void *> pointersTo(Bytes &bytes) {
+    std::vector<void *> pointers;
+    for (auto &own : bytes)
+      pointers.push_back(own.data());
+    return pointers;
+  }
+
+  // The results' bits, every NaN the same one.
+  Bytes run(Executable &executable, Bytes &arguments) {
+    Bytes results;
+    for (Type type : graph.function().getResultTypes()) {
+      RankedTensorType own = tests::resolved(graph, type);
+      results.emplace_back(own.getNumElements() * byteWidth(own.getElementType()) + kPoison, '\xa5');
+    }
+    EXPECT_FALSE(executable.run(pointersTo(arguments), pointersTo(results), graph.sizes).happened);
+    for (auto [type, bytes] : llvm::zip_equal(graph.function().getResultTypes(), results)) {
+      EXPECT_EQ(std::string(bytes.end() - kPoison, bytes.end()), std::string(kPoison, '\xa5')) << "written past the end";
+      ReferenceTensor value = referenceOf(tests::resolved(graph, type), bytes.data());
+      if (llvm::any_of(value.reals, [](double number) { return std::isnan(number); })) {
+        for (double &number : value.reals)
+          number = std::isnan(number) ? NAN : number;
+        writeBytes(value, bytes.data());
+      }
+    }
+    return results;
+  }
+
+  MLIRContext context;
+  tests::RandomGraph graph;
+  std::vector<Bytes> memory; // arguments: ordinary ones, and with special values among them
+};
 
 class RandomGraphs : public testing::TestWithParam<uint32_t> {};
 
 TEST_P(RandomGraphs, MatchReferenceAndEachOther) {
-  for (uint32_t i = GetParam(); i < graphCount && !HasFailure(); i += kParts)
-    check(firstSeed + i);
+  for (uint32_t i = GetParam(); i < graphCount && !HasFailure(); i += kParts) {
+    SCOPED_TRACE("--count 1 --seed " + std::to_string(firstSeed + i));
+    Checked(firstSeed + i).check();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Part, RandomGraphs, testing::Range(0u, kParts));
+
+// What the graphs of the default count hold: every op, every dtype, dimensions that are empty, of size 1 and named.
+TEST(RandomGraphCoverage, EveryOpDtypeAndKindOfSize) {
+  std::set<std::string> held, expected;
+  std::map<std::string, int> sizes;
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  loadDialects(context);
+  for (uint32_t seed = 1; seed <= 200; ++seed) {
+    tests::RandomGraph graph = graphOf(context, seed);
+    graph.module->walk([&](Operation *op) {
+      held.insert(op->getName().getStringRef().str());
+      for (Type type : op->getResultTypes()) {
+        std::string dtype;
+        llvm::raw_string_ostream(dtype) << cast<RankedTensorType>(type).getElementType();
+        held.insert(dtype);
+        for (const SizeExpr &size : dimSizes(cast<RankedTensorType>(type)))
+          ++sizes[!size.isConstant() ? "named" : size == SizeExpr(0) ? "empty" : size == SizeExpr(1) ? "one" : "other"];
+      }
+    });
+  }
+  for (RegisteredOperationName name : context.getRegisteredOperations())
+    if (name.getDialectNamespace() == "ember")
+      expected.insert(name.getStringRef().str());
+  for (const char *structure : {"ember.kernel", "ember.yield", "ember.leaf"})
+    expected.erase(structure);
+  for (const char *dtype : {"f64", "f32", "bf16", "f16", "i64", "i32", "i16", "i8", "ui64", "ui32", "ui16", "ui8", "i1"})
+    expected.insert(dtype);
+  for (const std::string &name : expected)
+    EXPECT_TRUE(held.count(name)) << name << " is in none of the default graphs";
+  for (const char *kind : {"named", "empty", "one"})
+    EXPECT_GT(sizes[kind], 50) << kind;
+}
 
 } // namespace
 
