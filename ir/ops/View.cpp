@@ -1,5 +1,6 @@
 #include "ir/ops/View.h"
 
+#include "ir/ops/Arithmetic.h"
 #include "ir/ops/Constant.h"
 #include "ir/ops/Gradient.h"
 #include "ir/ops/Splat.h"
@@ -388,19 +389,24 @@ unsigned ConcatOp::movedOperands() { return getNumOperands(); }
 SmallVector<Value> ConcatOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   SmallVector<Value> gradients(needs.size());
   auto scalar = RankedTensorType::get({}, builder.getI64Type());
-  SmallVector<int64_t> strides(typeOf(getResult()).getRank(), 1);
-  int64_t offset = 0;
-  for (auto [number, input] : llvm::enumerate(getInputs())) {
-    SmallVector<Value> starts;
-    for (size_t dim = 0; dim < strides.size(); ++dim) {
-      int64_t start = dim == getAxis() ? offset : 0;
-      starts.push_back(ConstantOp::create(builder, getLoc(), DenseElementsAttr::get(scalar, start)));
+  auto number = [&](int64_t value) -> Value {
+    return ConstantOp::create(builder, getLoc(), DenseElementsAttr::get(scalar, value));
+  };
+  SmallVector<int64_t> strides(typeOf(getResult()).getRank(), 1), axes{static_cast<int64_t>(getAxis())};
+  int64_t known = 0; // of where an operand begins: the static sizes
+  Value named;       // and those that have names
+  for (auto [operand, input] : llvm::enumerate(getInputs())) {
+    if (needs[operand]) {
+      SmallVector<Value> starts(strides.size(), number(0));
+      starts[getAxis()] = !named ? number(known) : known ? AddOp::create(builder, getLoc(), named, number(known)) : named;
+      gradients[operand] = SliceOp::create(builder, getLoc(), input.getType(), cotangents[0], starts, strides);
     }
-    if (needs[number])
-      gradients[number] = SliceOp::create(builder, getLoc(), input.getType(), cotangents[0], starts, strides);
-    std::optional<int64_t> size = dimSize(typeOf(input), getAxis()).constant();
-    assert((size || number + 1 == getInputs().size()) && "concat's gradient needs static sizes but of the last operand");
-    offset += size.value_or(0);
+    if (std::optional<int64_t> size = dimSize(typeOf(input), getAxis()).constant()) {
+      known += *size;
+      continue;
+    }
+    Value size = castTo(builder, getLoc(), elementCount(builder, getLoc(), typeOf(input), axes), scalar.getElementType());
+    named = named ? AddOp::create(builder, getLoc(), named, size) : size;
   }
   return gradients;
 }

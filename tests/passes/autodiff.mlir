@@ -58,3 +58,20 @@ func.func @not_scalar(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = ember.exp %x : tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// Where an operand of a concat begins may be a size with a name: as many ones, summed.
+// CHECK-LABEL: func.func @concatenated
+// CHECK: %[[ONES:.*]] = ember.broadcast %{{.*}} : tensor<f64> -> tensor<?xf64, #ember.dims<[B]>>
+// CHECK: %[[COUNT:.*]] = ember.sum %[[ONES]] [0]
+// CHECK: %[[START:.*]] = ember.cast %[[COUNT]] : tensor<f64> -> tensor<i64>
+// CHECK: ember.slice %{{.*}}[%[[START]]] strides [1] : tensor<?xf32, #ember.dims<[2*B + 3]>> -> tensor<3xf32>
+// CHECK: %[[NEXT:.*]] = ember.add %[[START]], %{{.*}} : tensor<i64>
+// CHECK: ember.slice %{{.*}}[%[[NEXT]]] strides [1] : tensor<?xf32, #ember.dims<[2*B + 3]>> -> tensor<?xf32, #ember.dims<[B]>>
+func.func @concatenated(%x: tensor<?xf32, #ember.dims<[B]>>, %y: tensor<3xf32>) -> tensor<f32> {
+  %0 = ember.concat 0, %x, %y, %x : (tensor<?xf32, #ember.dims<[B]>>, tensor<3xf32>, tensor<?xf32, #ember.dims<[B]>>) -> tensor<?xf32, #ember.dims<[2*B + 3]>>
+  %1 = ember.mul %0, %0 : tensor<?xf32, #ember.dims<[2*B + 3]>>
+  %2 = ember.sum %1 [0] : tensor<?xf32, #ember.dims<[2*B + 3]>> -> tensor<f32>
+  return %2 : tensor<f32>
+}
