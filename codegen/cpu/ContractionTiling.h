@@ -7,7 +7,7 @@
 
 namespace ember::cpu {
 
-inline constexpr int64_t kFewColumns = 160;       // a left operand multiplied by no more does not pay for packing it
+inline constexpr int64_t kFewColumns = 256;       // a left operand multiplied by no more does not pay for packing it
 inline constexpr int64_t kMostColumns = 800;      // of a block
 inline constexpr int64_t kMostDepth = 512;        // of a block; a third more is taken in one
 inline constexpr int64_t kMostPacked = 256 << 10; // left elements of a block: they stay in L2, beside a panel and
