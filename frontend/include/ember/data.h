@@ -45,7 +45,7 @@ struct DataLoaderOptions {
   int64_t num_workers = 0; // threads that fetch batches ahead
   bool drop_last = false;
   int64_t prefetch_factor = 2; // batches in flight a worker
-  std::optional<Generator> generator;
+  std::optional<Generator> generator{};
 };
 
 /// Batches of a dataset. One pass over the loader is one epoch; it draws its base seed and the sampler's seed from the

@@ -116,8 +116,8 @@ public:
       : function([function = std::move(function), where](const Tensor &output, const Tensor &target) -> Tensor {
           if constexpr (std::is_invocable_v<const Function &, const Tensor &, const Tensor &, const Here &>)
             return function(output, target, where);
-          else
-            return function(output, target);
+          static_cast<void>(where); // other functions name lines of their own
+          return function(output, target);
         }) {}
   Tensor operator()(const Tensor &output, const Tensor &target) const { return function(output, target); }
 
