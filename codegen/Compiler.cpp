@@ -37,6 +37,8 @@ static std::atomic<ember_pool *> &currentPool() {
   return pool;
 }
 
+OutOfMemory::OutOfMemory(const std::string &sizes) : text("out of memory with " + sizes) {}
+
 OutOfMemory::OutOfMemory(int64_t bytes)
     : text("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(ember_rt_live_bytes()) + " in use") {
 }

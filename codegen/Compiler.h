@@ -34,6 +34,8 @@ public:
 class OutOfMemory : public std::bad_alloc {
 public:
   explicit OutOfMemory(int64_t bytes);
+  /// Of sizes whose bytes are no 64-bit number: `B = 4096, S = 17`.
+  explicit OutOfMemory(const std::string &sizes);
   const char *what() const noexcept override { return text.c_str(); }
 
 private:

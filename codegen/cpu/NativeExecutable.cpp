@@ -86,7 +86,10 @@ std::shared_ptr<const NativeExecutable::Resolved> NativeExecutable::resolved(con
   fresh->values.resize(table->program.value_count);
   if (ember_rt_resolve(&table->program, numbers.data(), fresh->values.data(), &fresh->arena) != 0) {
     layouts.erase(numbers);
-    throw std::bad_alloc();
+    std::string text;
+    for (auto [name, number] : llvm::zip(table->sizeNames, numbers))
+      text += (text.empty() ? "" : ", ") + name + " = " + std::to_string(number);
+    throw OutOfMemory(text);
   }
   if (layouts.size() > mostKept)
     layouts.clear();

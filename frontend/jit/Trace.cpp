@@ -29,7 +29,7 @@ RunFault TracedModule::Impl::runWithStates(std::vector<void *> &arguments, const
       if (generator && ir::argumentInfo(function, first + i).role == ir::Role::Generator)
         ember_rt_get_state(generator, static_cast<uint8_t *>(weight->data));
     }
-    RunFault fault = executable->run(arguments, results, sizes);
+    RunFault fault = record::runProgram(*executable, arguments, results, sizes);
     for (size_t i = 0; i < results.size() && !fault.happened; ++i) {
       int64_t updated = ir::resultInfo(function, i).updates;
       if (updated < 0)

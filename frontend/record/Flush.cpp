@@ -237,7 +237,7 @@ void Recorder::execute(Run &run, Known &program) {
     results.push_back(resultBuffers.back()->data);
   }
   auto start = std::chrono::steady_clock::now();
-  RunFault fault = executable.run(arguments, results, {});
+  RunFault fault = runProgram(executable, arguments, results);
   runNanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
   kernelsLaunched += static_cast<int64_t>(executable.kernelNames.size());
   if (launchLog)

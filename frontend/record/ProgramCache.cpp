@@ -1,5 +1,7 @@
 #include "record/ProgramCache.h"
 
+#include "ember/error.h"
+
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Parser/Parser.h"
 
@@ -62,6 +64,15 @@ OwningOpRef<ModuleOp> copyInto(MLIRContext &context, ModuleOp program) {
   if (!copy)
     throw CompileError("a program could not be read back from its bytecode");
   return copy;
+}
+
+RunFault runProgram(Executable &executable, const std::vector<void *> &arguments, const std::vector<void *> &results,
+                    const std::map<std::string, int64_t> &sizes) {
+  try {
+    return executable.run(arguments, results, sizes);
+  } catch (const OutOfMemory &error) {
+    throw ember::Error(error.what());
+  }
 }
 
 std::shared_ptr<Executable> compileApart(ModuleOp program, const CompileOptions &options) {

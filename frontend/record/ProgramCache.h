@@ -42,6 +42,9 @@ private:
 
 /// A copy of a program in another context, which has the dialects loaded.
 mlir::OwningOpRef<mlir::ModuleOp> copyInto(mlir::MLIRContext &context, mlir::ModuleOp program);
+/// Runs a program. Throws ember::Error, at the user's line, where there is no memory for what it holds in between.
+RunFault runProgram(Executable &executable, const std::vector<void *> &arguments, const std::vector<void *> &results,
+                    const std::map<std::string, int64_t> &sizes = {});
 /// Compiles in a context of its own, which is dropped afterwards, with all attributes that passes made.
 std::shared_ptr<Executable> compileApart(mlir::ModuleOp program, const CompileOptions &options);
 

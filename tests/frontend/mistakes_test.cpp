@@ -168,6 +168,7 @@ TEST(Mistakes, MoreMemoryThanThereIs) {
   Tensor column = ember::ones({k2To21, 1}), row = ember::ones({1, k2To21});
   expectOutOfMemory([&] { (column + row).to_vector<float>(); });
   expectOutOfMemory([&] { matmul(column, row).to_vector<float>(); });
+  expectOutOfMemory([&] { matmul(matmul(column, row), column).to_vector<float>(); }); // in between
   for (const ember::Shape &sizes : {ember::Shape{k2To40, k2To40}, ember::Shape{k2To62}})
     expectMistake("Storage size calculation overflowed with sizes=[" +
                       (sizes.size() == 2 ? "1099511627776, 1099511627776]" : std::string("4611686018427387904]")),
