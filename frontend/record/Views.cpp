@@ -137,6 +137,9 @@ Tensor Tensor::expand(Shape shape, Here where) const {
     int64_t existing = place < 0 ? 1 : own[place];
     if (shape[i] == -1 && place >= 0)
       target[i] = existing;
+    else if (shape[i] < 0 && existing == 1)
+      throw Error("The expanded size of the tensor (" + std::to_string(shape[i]) + ") isn't allowed" +
+                  (place < 0 ? " in a leading, non-existing dimension " + std::to_string(i) : ", expected -1 or a size"));
     else if (existing != 1 && existing != shape[i])
       throw Error("The expanded size of the tensor (" + std::to_string(shape[i]) + ") must match the existing size (" +
                   std::to_string(existing) + ") at non-singleton dimension " + std::to_string(i) +

@@ -99,6 +99,10 @@ TEST(Views, Texts) {
   EXPECT_EQ(messageOf([&] { x.reshape({4}); }), "shape '[4]' is invalid for input of size 6");
   EXPECT_EQ(messageOf([&] { x.select(0, 2); }), "index 2 is out of bounds for dimension 0 with size 2");
   EXPECT_EQ(messageOf([&] { x.sum({2}); }), "Dimension out of range (expected to be in range of [-2, 1], but got 2)");
+  EXPECT_EQ(messageOf([&] { ember::ones({3}).expand({-1, 3}); }),
+            "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension 0");
+  EXPECT_EQ(messageOf([&] { ember::ones({1, 3}).expand({-2, 3}); }),
+            "The expanded size of the tensor (-2) isn't allowed, expected -1 or a size");
   EXPECT_EQ(messageOf([&] { x.expand({3, 3}); }), "The expanded size of the tensor (3) must match the existing size (2) at "
                                                   "non-singleton dimension 0.  Target sizes: [3, 3].  "
                                                   "Tensor sizes: [2, 3]");
