@@ -6,21 +6,12 @@ namespace ember::ir {
 
 // Learns the name of `c*name + d`; other dimensions are checked when every name is known.
 static void learn(const SizeExpr &size, int64_t found, SizeValues &sizes) {
-  std::string name;
-  int64_t factor = 0, offset = 0;
-  for (const auto &[names, coefficient] : size.terms()) {
-    if (names.empty())
-      offset = coefficient;
-    else if (names.size() == 1 && name.empty())
-      std::tie(name, factor) = std::pair(names[0], coefficient);
-    else
-      return;
-  }
+  std::optional<SizeExpr::Linear> own = size.linear();
   int64_t rest;
-  if (name.empty() || found < 0 || __builtin_sub_overflow(found, offset, &rest))
+  if (!own || found < 0 || __builtin_sub_overflow(found, own->offset, &rest))
     return;
-  if (rest % factor == 0 && rest / factor >= 0)
-    sizes.emplace(name, rest / factor);
+  if (rest % own->factor == 0 && rest / own->factor >= 0)
+    sizes.emplace(own->name, rest / own->factor);
 }
 
 static bool fits(const SizeExpr &size, int64_t found, const SizeValues &sizes) {

@@ -77,6 +77,19 @@ std::optional<int64_t> SizeExpr::constant() const {
   return std::nullopt;
 }
 
+std::optional<SizeExpr::Linear> SizeExpr::linear() const {
+  Linear result;
+  for (const auto &[names, coefficient] : coefficients) {
+    if (names.empty())
+      result.offset = coefficient;
+    else if (names.size() == 1 && result.name.empty())
+      std::tie(result.name, result.factor) = std::pair(names[0], coefficient);
+    else
+      return std::nullopt;
+  }
+  return result.name.empty() ? std::nullopt : std::optional(result);
+}
+
 std::optional<SizeExpr> SizeExpr::dividedBy(const SizeExpr &divisor) const {
   if (*this == divisor && !coefficients.empty())
     return SizeExpr(1);

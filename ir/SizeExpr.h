@@ -26,6 +26,13 @@ public:
   std::optional<int64_t> constant() const;
   const std::map<Monomial, int64_t> &terms() const { return coefficients; }
 
+  /// `factor*name + offset`, where the polynomial is one; a constant is not.
+  struct Linear {
+    std::string name;
+    int64_t factor = 0, offset = 0;
+  };
+  std::optional<Linear> linear() const;
+
   /// The quotient when `divisor` divides every coefficient and its names every monomial (one-term divisors only).
   std::optional<SizeExpr> dividedBy(const SizeExpr &divisor) const;
   /// The value for these sizes. Asserts that every name has one. Throws std::bad_alloc where it is no 64-bit number: no memory is

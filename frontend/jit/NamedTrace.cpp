@@ -163,20 +163,11 @@ private:
 
   // `S + -3` is a size from S = 3 on.
   void requireSize(const SizeExpr &size) {
-    std::string name;
-    int64_t factor = 0, offset = 0;
-    for (const auto &[names, coefficient] : size.terms()) {
-      if (names.empty())
-        offset = coefficient;
-      else if (names.size() == 1 && name.empty())
-        std::tie(name, factor) = std::pair(names[0], coefficient);
-      else
-        return;
-    }
-    if (name.empty() || factor <= 0 || offset >= 0)
+    std::optional<SizeExpr::Linear> own = size.linear();
+    if (!own || own->factor <= 0 || own->offset >= 0)
       return;
-    int64_t &least = request.ranges[name].least;
-    least = std::max(least, (factor - offset - 1) / factor);
+    int64_t &least = request.ranges[own->name].least;
+    least = std::max(least, (own->factor - own->offset - 1) / own->factor);
   }
 
   RecordOnce recordOnce;
