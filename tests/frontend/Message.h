@@ -12,3 +12,13 @@ template <typename Call> std::string messageOf(Call call) {
   }
   return "no error";
 }
+
+/// The same with its place.
+template <typename Call> std::string errorOf(Call call) {
+  try {
+    call();
+  } catch (const ember::Error &error) {
+    return error.what();
+  }
+  return "no error";
+}

@@ -1,6 +1,7 @@
 // Tracing and native artifacts: the same bits as in process, the same bytes anywhere, one line for a mistake.
 #include <ember/ember.h>
 
+#include "CTensor.h"
 #include "Shell.h"
 #include "SmallNetwork.h"
 #include <dlfcn.h>
@@ -123,13 +124,6 @@ TEST(Artifact, CompileRefusals) {
   EXPECT_NE(messageOf("/nonexistent/model.o", "model").find("No such file or directory"), std::string::npos);
   EXPECT_TRUE(fs::is_empty(folder.path)) << "nothing half-written stays";
 }
-
-// The C interface as a C program sees it.
-struct CTensor {
-  uint32_t dtype, rank;
-  const int64_t *dims;
-  void *data;
-};
 
 TEST(Artifact, SharedLibraryChecksWhatItIsGiven) {
   Folder folder("ember_library");

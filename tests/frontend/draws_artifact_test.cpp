@@ -1,6 +1,7 @@
 // Native artifacts of traces that draw, and training steps with draws of every kind: the bits of the process, for the same seed.
 #include <ember/ember.h>
 
+#include "CTensor.h"
 #include "Shell.h"
 #include <algorithm>
 #include <dlfcn.h>
@@ -38,11 +39,6 @@ struct Library {
   template <typename F> F *function(const char *name) const { return reinterpret_cast<F *>(dlsym(handle, name)); }
 };
 
-struct CTensor {
-  uint32_t dtype, rank;
-  const int64_t *dims;
-  void *data;
-};
 constexpr uint32_t kF32 = 1, kI64 = 4;
 
 TEST(DrawsArtifact, ALibraryDrawsFromItsSeed) {

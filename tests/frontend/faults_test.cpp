@@ -1,6 +1,7 @@
 // Indices that are out of range only when a program runs: the error names the operation's own line, and all is as before it.
 #include <ember/ember.h>
 
+#include "Message.h"
 #include "Shell.h"
 
 #include <algorithm>
@@ -15,15 +16,6 @@ namespace {
 using Values = std::vector<float>;
 
 std::string here(unsigned line) { return "faults_test.cpp:" + std::to_string(line) + ":"; }
-
-template <typename Call> std::string errorOf(Call call) {
-  try {
-    call();
-  } catch (const ember::Error &error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // An index that no look at memory could refuse: it is pending.
 Tensor pending(std::initializer_list<int64_t> values) { return ember::tensor<int64_t>(values) + 3; }

@@ -1,6 +1,7 @@
 // Training artifacts whose batch has a named size: a step takes any batch, to the losses and weights of this process.
 #include <ember/ember.h>
 
+#include "CTensor.h"
 #include "Shell.h"
 #include <dlfcn.h>
 #include <functional>
@@ -12,12 +13,6 @@ using ember::Tensor;
 
 namespace {
 
-// As the generated header declares it.
-struct CTensor {
-  uint32_t dtype, rank;
-  const int64_t *dims;
-  void *data;
-};
 struct CModel;
 enum { F32 = 1, I64 = 4 };
 constexpr int64_t kClasses = 3;

@@ -1,6 +1,7 @@
 // Threads that record with shared tensors, and what is refused of them; forks; EMBER_SYNC.
 #include <ember/ember.h>
 
+#include "Message.h"
 #include "Shell.h"
 
 #include <cmath>
@@ -12,15 +13,6 @@ namespace nn = ember::nn;
 using ember::Tensor;
 
 namespace {
-
-template <typename Call> std::string errorOf(Call call) {
-  try {
-    call();
-  } catch (const ember::Error &error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 template <typename Call> void onThreads(int count, Call call) {
   std::vector<std::thread> threads;

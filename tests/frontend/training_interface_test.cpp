@@ -1,6 +1,7 @@
 // The C interface of training artifacts: what each function does, and one line for each mistake.
 #include <ember/ember.h>
 
+#include "CTensor.h"
 #include "Shell.h"
 #include <cmath>
 #include <cstring>
@@ -14,12 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// As the generated header declares it.
-struct CTensor {
-  uint32_t dtype, rank;
-  const int64_t *dims;
-  void *data;
-};
 struct CModel;
 enum { F64 = 0, F32 = 1, I64 = 4 };
 

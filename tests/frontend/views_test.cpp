@@ -2,6 +2,8 @@
 // Expectations are those of PyTorch (1.13 and 2.11 agree where no other is named).
 #include <ember/ember.h>
 
+#include "Message.h"
+
 #include <gtest/gtest.h>
 #include <sstream>
 
@@ -10,15 +12,6 @@ using ember::Tensor;
 namespace {
 
 using Values = std::vector<float>;
-
-template <typename Call> std::string messageOf(Call call) {
-  try {
-    call();
-  } catch (const ember::Error &error) {
-    return error.message();
-  }
-  return "no error";
-}
 
 std::string print(const Tensor &tensor) {
   std::ostringstream stream;

@@ -2,6 +2,7 @@
 // library trains to the losses of this process, bit for bit.
 #include <ember/ember.h>
 
+#include "frontend/CTensor.h"
 #include "frontend/Shell.h"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -13,28 +14,8 @@ namespace {
 
 constexpr int64_t kBatch = 4, kClasses = 3, kSteps = 4;
 
-// As the generated header declares it.
-struct CTensor {
-  uint32_t dtype, rank;
-  const int64_t *dims;
-  void *data;
-};
-
 ember::Tensor labelsOf(int64_t step) {
   return ember::from_vector(std::vector<int64_t>{step % 3, (step + 1) % 3, 2, 0}, {kBatch});
-}
-
-CTensor cTensor(const ember::Tensor &tensor, const ember::Shape &sizes, std::vector<char> &bytes) {
-  std::vector<float> reals;
-  std::vector<int64_t> integers;
-  bool isReal = tensor.is_floating_point();
-  if (isReal)
-    reals = tensor.to_vector<float>();
-  else
-    integers = tensor.to_vector<int64_t>();
-  const char *data = isReal ? reinterpret_cast<const char *>(reals.data()) : reinterpret_cast<const char *>(integers.data());
-  bytes.assign(data, data + tensor.numel() * (isReal ? 4 : 8));
-  return {isReal ? 1u : 4u, static_cast<uint32_t>(sizes.size()), sizes.data(), bytes.data()};
 }
 
 struct Library {

@@ -1,6 +1,7 @@
 // ember compile --train: a package of a traced model becomes a library that trains to the losses of this process, bit for bit.
 #include <ember/ember.h>
 
+#include "frontend/CTensor.h"
 #include "frontend/Shell.h"
 #include <dlfcn.h>
 #include <functional>
@@ -16,13 +17,6 @@ constexpr int64_t kBatch = 4, kFeatures = 5, kClasses = 3, kSteps = 4;
 // Samples of each step.
 using Counts = std::vector<int64_t>;
 const Counts kSame(kSteps, kBatch), kOthers{kBatch, 7, 1, 2};
-
-// As the generated header declares it.
-struct CTensor {
-  uint32_t dtype, rank;
-  const int64_t *dims;
-  void *data;
-};
 
 nn::Sequential makeModel() {
   ember::manual_seed(3);
@@ -58,19 +52,6 @@ std::vector<double> lossesInProcess(nn::Sequential &model, optim::Optimizer &opt
     losses.push_back(value.item<float>());
   }
   return losses;
-}
-
-CTensor cTensor(const ember::Tensor &tensor, const ember::Shape &sizes, std::vector<char> &bytes) {
-  std::vector<float> reals;
-  std::vector<int64_t> integers;
-  bool isReal = tensor.is_floating_point();
-  if (isReal)
-    reals = tensor.to_vector<float>();
-  else
-    integers = tensor.to_vector<int64_t>();
-  const char *data = isReal ? reinterpret_cast<const char *>(reals.data()) : reinterpret_cast<const char *>(integers.data());
-  bytes.assign(data, data + tensor.numel() * (isReal ? 4 : 8));
-  return {isReal ? 1u : 4u, static_cast<uint32_t>(sizes.size()), sizes.data(), bytes.data()};
 }
 
 std::vector<double> lossesOfLibrary(const std::string &path, Targets targets, const Counts &counts) {
