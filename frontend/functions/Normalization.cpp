@@ -42,7 +42,7 @@ static void check(const Tensor &input, const Tensor &runningMean, const Tensor &
 
 // The mode is part of the program, like dropout's: a model in evaluation computes no statistics.
 Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, const Tensor &weight, const Tensor &bias,
-                  bool training, const Operand &momentum, double eps, Here where) {
+                  bool training, const Operand &momentum, double eps, Tensor num_batches_tracked, Here where) {
   Entry entry(where);
   check(input, running_mean, running_var, weight, bias, training);
   auto channels = [&](const Tensor &tensor, double otherwise) {
@@ -50,15 +50,18 @@ Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, 
   };
   Value own = record::read(input), scale = channels(weight, 1), shift = channels(bias, 0), mean = channels(running_mean, 0),
         variance = channels(running_var, 1), mode = number(training, kBool), share = value(momentum, kFloat64, {}),
-        epsilon = number(eps, kFloat64);
-  auto op =
-      entry.recorder.emit<BatchNormOp>(own, scale, shift, mean, variance, mode, share, epsilon).getDefiningOp<BatchNormOp>();
+        epsilon = number(eps, kFloat64),
+        batches = num_batches_tracked.defined() ? record::read(num_batches_tracked) : number(0, kInt64);
+  auto op = entry.recorder.emit<BatchNormOp>(own, scale, shift, mean, variance, mode, share, epsilon, batches)
+                .getDefiningOp<BatchNormOp>();
   if (training) {
     NoGradGuard noGrad;
     if (running_mean.defined())
       record::write(running_mean, entry.recorder.emit<DetachOp>(op.getNextMean()));
     if (running_var.defined())
       record::write(running_var, entry.recorder.emit<DetachOp>(op.getNextVar()));
+    if (num_batches_tracked.defined())
+      record::write(num_batches_tracked, entry.recorder.emit<DetachOp>(op.getNextBatches()));
   }
   return made(op.getResult(), "NativeBatchNormBackward0");
 }

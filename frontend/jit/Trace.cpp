@@ -2,6 +2,7 @@
 
 #include "codegen/artifact/Artifact.h"
 #include "functions/Build.h"
+#include "jit/HeldState.h"
 #include "jit/NamedTrace.h"
 #include "jit/Names.h"
 #include "record/GeneratorImpl.h"
@@ -207,39 +208,46 @@ std::shared_ptr<record::Buffer> ownCopy(const std::shared_ptr<record::Buffer> &m
   return copy;
 }
 
-TracedModule traced(OwningOpRef<ModuleOp> module, const std::vector<record::NodeRef> &memory, const Names &names) {
+// Of a module the trace holds all state, in its order. The results after the output update the first pieces of memory.
+TracedModule traced(OwningOpRef<ModuleOp> module, std::vector<record::NodeRef> memory, const Names &names,
+                    const std::vector<record::NodeRef> &state) {
   auto impl = std::make_shared<TracedModule::Impl>();
   impl->module = std::move(module);
   func::FuncOp main = impl->main();
-  size_t inputCount = main.getNumArguments() - memory.size(), stateCount = main.getNumResults() - 1;
+  size_t inputCount = main.getNumArguments() - memory.size();
+  std::vector<record::NodeRef> updated(memory.begin(), memory.begin() + (main.getNumResults() - 1));
+  holdState(main, memory, state);
   for (size_t i = 0; i < inputCount; ++i)
     ir::setArgumentInfo(main, i, {"input" + std::to_string(i)});
   for (auto [i, node] : llvm::enumerate(memory)) {
     ir::setArgumentInfo(main, inputCount + i, nameOf(names, *node, i));
     std::shared_ptr<record::Buffer> own = record::Recorder::get().materialize(node);
-    impl->weights.push_back(i < stateCount ? ownCopy(own) : own);
+    impl->weights.push_back(llvm::is_contained(updated, node) ? ownCopy(own) : own);
   }
   ir::setResultInfo(main, 0, {"output0"});
-  for (size_t i = 0; i < stateCount; ++i) {
-    auto argument = static_cast<int64_t>(inputCount + i);
+  for (auto [i, node] : llvm::enumerate(updated)) {
+    auto argument = static_cast<int64_t>(inputCount + (llvm::find(memory, node) - memory.begin()));
     ir::setResultInfo(main, 1 + i, {ir::argumentInfo(main, argument).name, argument});
   }
   impl->executable = compileProgram(*impl->module, CompileOptions::fromEnvironment());
   return TracedModule(impl);
 }
 
-TracedModule traceWithNames(const Function &function, const std::vector<Tensor> &examples, Names names,
-                            const nn::NamedTensors &buffers, const TraceOptions &options) {
+// `module` is null where a function is traced.
+TracedModule traceWithNames(const Function &function, const std::vector<Tensor> &examples, nn::Module *module,
+                            const TraceOptions &options) {
   record::Recorder::get().flush();
-  States states(buffers);
+  Names names = module ? namesOf(*module) : Names();
+  std::vector<record::NodeRef> state = module ? stateOf(*module) : std::vector<record::NodeRef>();
+  States states(module ? module->named_buffers() : nn::NamedTensors());
   names.try_emplace(states.generator().get(), ir::ArgumentInfo{"generator", ir::Role::Generator});
   if (!options.dims.empty()) {
     auto record = [&](const std::vector<Tensor> &inputs) { return recordOnce(function, inputs, states); };
     NamedTrace named = traceNamedSizes(record, ownInputs(examples), options);
-    return traced(std::move(named.module), named.memory, names);
+    return traced(std::move(named.module), named.memory, names, state);
   }
   Recording recording = recordOnce(function, ownInputs(examples), states);
-  return traced(std::move(recording.module), recording.memory, names);
+  return traced(std::move(recording.module), recording.memory, names, state);
 }
 
 } // namespace
@@ -250,13 +258,13 @@ TracedModule trace(const Function &function, const std::vector<Tensor> &examples
     UserCode lines;
     return function(inputs);
   };
-  return traceWithNames(own, examples, Names(), {}, options);
+  return traceWithNames(own, examples, nullptr, options);
 }
 
 TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
   functions::Entry entry(where);
   auto function = [&](const std::vector<Tensor> &inputs) { return module(inputs.at(0)); };
-  return traceWithNames(function, examples, namesOf(module), module.named_buffers(), options);
+  return traceWithNames(function, examples, &module, options);
 }
 
 std::vector<Tensor> TracedModule::run(const std::vector<Tensor> &inputs, Here where) const {

@@ -127,16 +127,11 @@ BatchNorm2dImpl::BatchNorm2dImpl(int64_t num_features, BatchNormOptions options)
 Tensor BatchNorm2dImpl::forward(const Tensor &input) {
   if (input.dim() != 4)
     throw Error("expected 4D input (got " + std::to_string(input.dim()) + "D input)");
-  bool moves = training && options.track_running_stats;
-  if (moves) {
-    NoGradGuard noGrad;
-    num_batches_tracked.add_(1);
-  }
   Operand momentum = options.momentum.value_or(0);
-  if (moves && !options.momentum)
-    momentum = 1 / num_batches_tracked.to(kFloat64);
+  if (options.track_running_stats && !options.momentum)
+    momentum = 1 / (num_batches_tracked + 1).to(kFloat64);
   return functional::batch_norm(input, running_mean, running_var, weight, bias, training || !options.track_running_stats,
-                                momentum, options.eps);
+                                momentum, options.eps, num_batches_tracked);
 }
 
 std::string BatchNorm2dImpl::extra_repr() const {

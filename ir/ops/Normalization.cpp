@@ -72,7 +72,7 @@ LogicalResult BatchNormOp::verify() {
 
 SmallVector<Value> BatchNormOp::decompose(OpBuilder &builder) {
   Formula f(builder, *this);
-  Value batchMean, batchVar, nextMean = getRunningMean(), nextVar = getRunningVar();
+  Value batchMean, batchVar, nextMean = getRunningMean(), nextVar = getRunningVar(), nextBatches = getBatches();
   if (constantBool(getTraining()) != false) {
     Value count = f.count(), perChannel = f.perChannel(count);
     batchMean = f.div(f.sum(getInput()), perChannel);
@@ -83,23 +83,26 @@ SmallVector<Value> BatchNormOp::decompose(OpBuilder &builder) {
     Value unbiased = f.mul(getMomentum(), f.div(count, f.sub(count, one)));
     nextMean = f.whileTraining(f.add(f.mul(nextMean, keep), f.mul(batchMean, f.perChannel(getMomentum()))), nextMean);
     nextVar = f.whileTraining(f.add(f.mul(nextVar, keep), f.mul(batchVar, f.perChannel(unbiased))), nextVar);
+    Value more = f.add(nextBatches, fullLike(builder, getLoc(), typeOf(nextBatches), 1));
+    nextBatches = f.whileTraining(more, nextBatches);
   }
   Value mean = f.whileTraining(batchMean, getRunningMean()), var = f.whileTraining(batchVar, getRunningVar());
   Value inverse = RsqrtOp::create(builder, getLoc(), f.add(var, f.perChannel(getEps())));
   Value scaled = f.mul(f.centred(mean), f.spread(f.mul(inverse, getWeight())));
-  return {f.add(scaled, f.spread(getBias())), nextMean, nextVar, mean, inverse};
+  return {f.add(scaled, f.spread(getBias())), nextMean, nextVar, mean, inverse, nextBatches};
 }
 
 unsigned BatchNormOp::trainingOperand() { return getTrainingMutable().getOperandNumber(); }
 SmallVector<std::pair<unsigned, unsigned>> BatchNormOp::nextStates() {
   return {{getRunningMeanMutable().getOperandNumber(), cast<OpResult>(getNextMean()).getResultNumber()},
-          {getRunningVarMutable().getOperandNumber(), cast<OpResult>(getNextVar()).getResultNumber()}};
+          {getRunningVarMutable().getOperandNumber(), cast<OpResult>(getNextVar()).getResultNumber()},
+          {getBatchesMutable().getOperandNumber(), cast<OpResult>(getNextBatches()).getResultNumber()}};
 }
 
 // result = (x - m) i w + b. Of the cotangents' total for m and i: d var = -i³/2 di; while training, m and var are those of x.
 SmallVector<Value> BatchNormOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool> needs) {
   Formula f(builder, *this);
-  SmallVector<Value> gradients(8);
+  SmallVector<Value> gradients(9);
   Value g = cotangents[0], dMean = cotangents[3], dInverse = cotangents[4], direct, centred = f.centred(getMean());
   if (g) {
     Value sum = f.sum(g), withCentred = f.sum(f.mul(g, centred)), factor = f.mul(getInverse(), getWeight());
@@ -156,6 +159,7 @@ LogicalResult BatchNormOp::evaluate(ArrayRef<const ReferenceTensor *> operands, 
   };
   auto rounded = [&](double value) { return roundTo(input.type.getElementType(), Scalar::real(value)).real(); };
   bool training = operands[5]->integers[0] != 0;
+  results[5].integers[0] = operands[8]->integers[0] + training;
   double momentum = operands[6]->reals[0], n = static_cast<double>(count);
   for (int64_t c = 0; c < channels; ++c) {
     double mean = operands[3]->reals[c], var = operands[4]->reals[c], nextMean = mean, nextVar = var;

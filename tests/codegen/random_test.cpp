@@ -160,9 +160,9 @@ TEST(RandomOps, BoundArgumentsGiveTheSameBits) {
 
 TEST(BatchNorm, ServesBothModesWithinItsTolerance) {
   const char *text = R"(func.func @main(%x: tensor<?x3x5xf32, #ember.dims<[B]>>, %w: tensor<3xf32>, %b: tensor<3xf32>,
-      %m: tensor<3xf32>, %v: tensor<3xf32>, %t: tensor<i1>, %momentum: tensor<f64>, %eps: tensor<f64>)
+      %m: tensor<3xf32>, %v: tensor<3xf32>, %t: tensor<i1>, %momentum: tensor<f64>, %eps: tensor<f64>, %n: tensor<i64>)
       -> (tensor<?x3x5xf32, #ember.dims<[B]>>, tensor<3xf32>, tensor<3xf32>) {
-    %y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %b, %m, %v, %t, %momentum, %eps
+    %y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %b, %m, %v, %t, %momentum, %eps, %n
       : tensor<?x3x5xf32, #ember.dims<[B]>>, tensor<3xf32>
     return %y, %nm, %nv : tensor<?x3x5xf32, #ember.dims<[B]>>, tensor<3xf32>, tensor<3xf32> })";
   for (uint8_t training : {0, 1}) {
@@ -174,7 +174,8 @@ TEST(BatchNorm, ServesBothModesWithinItsTolerance) {
                                  bytesOf({1.0f, 2.0f, 3.0f}),
                                  Bytes{training},
                                  bytesOf({0.1}),
-                                 bytesOf({1e-5})};
+                                 bytesOf({1e-5}),
+                                 Bytes(8)};
     std::vector<Bytes> expected = program.run(arguments, 5, {.target = "native", .fuse = true, .interpret = true});
     std::vector<Bytes> fused = program.run(arguments, 5, {});
     EXPECT_EQ(program.run(arguments, 5, {.target = "x86-64-v3", .fuse = false, .interpret = false}), fused);
@@ -203,9 +204,9 @@ TEST(BatchNorm, OneKernelForwardOneBackward) {
     return count;
   };
   EXPECT_EQ(kernelsOf("func.func @main(%x: " + x + ", %w: " + c + ", %b: " + c + ", %m: " + c + ", %v: " + c +
-                      ", %o: tensor<f64>, %e: tensor<f64>) -> (" + x + ", " + c + ", " + c + R"() {
+                      ", %o: tensor<f64>, %e: tensor<f64>, %n: tensor<i64>) -> (" + x + ", " + c + ", " + c + R"() {
     %t = ember.constant dense<true> : tensor<i1>
-    %y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %b, %m, %v, %t, %o, %e : )" +
+    %y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %b, %m, %v, %t, %o, %e, %n : )" +
                       x + ", " + c + "\n return %y, %nm, %nv : " + x + ", " + c + ", " + c + " }"),
             1);
   auto spread = [&](const std::string &name, const std::string &from) {

@@ -72,9 +72,11 @@ Value Grower::normalized(Value x) {
   Type scalar = builder.getF64Type();
   Value perChannel = argument({sizes[1]}, dtypeOf(x)), bias = argument({sizes[1]}, dtypeOf(x)),
         mean = argument({sizes[1]}, dtypeOf(x)), variance = argument({sizes[1]}, dtypeOf(x), Holds::Positive),
-        training = argument({}, builder.getI1Type(), Holds::Flag), momentum = argument({}, scalar, Holds::Probability);
+        training = argument({}, builder.getI1Type(), Holds::Flag), momentum = argument({}, scalar, Holds::Probability),
+        batches = argument({}, builder.getI64Type());
   Type own = perChannel.getType();
-  return op("batch_norm", {x, perChannel, bias, mean, variance, training, momentum, momentum}, {x.getType(), own, own, own, own});
+  return op("batch_norm", {x, perChannel, bias, mean, variance, training, momentum, momentum, batches},
+            {x.getType(), own, own, own, own, batches.getType()});
 }
 
 // The generator's state goes from draw to draw.

@@ -147,8 +147,8 @@ func.func @random(%s: tensor<5056xui8>, %a: tensor<f64>, %t: tensor<i1>) -> tens
   return %4 : tensor<5056xui8>
 }
 
-func.func @batch_norm(%x: tensor<?x3x5xf32, #ember.dims<[B]>>, %w: tensor<3xf32>, %t: tensor<i1>, %e: tensor<f64>) -> tensor<?x3x5xf32, #ember.dims<[B]>> {
-  %y, %nm, %nv, %m, %i = ember.batch_norm %x, %w, %w, %w, %w, %t, %e, %e : tensor<?x3x5xf32, #ember.dims<[B]>>, tensor<3xf32>
+func.func @batch_norm(%x: tensor<?x3x5xf32, #ember.dims<[B]>>, %w: tensor<3xf32>, %t: tensor<i1>, %e: tensor<f64>, %n: tensor<i64>) -> tensor<?x3x5xf32, #ember.dims<[B]>> {
+  %y, %nm, %nv, %m, %i, %nn = ember.batch_norm %x, %w, %w, %w, %w, %t, %e, %e, %n : tensor<?x3x5xf32, #ember.dims<[B]>>, tensor<3xf32>
   return %y : tensor<?x3x5xf32, #ember.dims<[B]>>
 }
 

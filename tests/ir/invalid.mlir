@@ -143,16 +143,16 @@ func.func @size(%x: tensor<?xf32, #ember.dims<[9999999999*9999999999*B]>>) {
 
 // -----
 
-func.func @channels(%x: tensor<4x3x2x2xf32>, %w: tensor<2xf32>, %t: tensor<i1>, %m: tensor<f64>) -> tensor<4x3x2x2xf32> {
+func.func @channels(%x: tensor<4x3x2x2xf32>, %w: tensor<2xf32>, %t: tensor<i1>, %m: tensor<f64>, %n: tensor<i64>) -> tensor<4x3x2x2xf32> {
   // expected-error @below {{batch_norm: weight, bias and statistics are 'tensor<2xf32>', expected one number of the input's dtype for each of 3 channels}}
-  %y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %w, %w, %w, %t, %m, %m : tensor<4x3x2x2xf32>, tensor<2xf32>
+  %y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %w, %w, %w, %t, %m, %m, %n : tensor<4x3x2x2xf32>, tensor<2xf32>
   return %y : tensor<4x3x2x2xf32>
 }
 
 // -----
 
-func.func @no_channels(%x: tensor<4xf32>, %w: tensor<4xf32>, %t: tensor<i1>, %m: tensor<f64>) -> tensor<4xf32> {
+func.func @no_channels(%x: tensor<4xf32>, %w: tensor<4xf32>, %t: tensor<i1>, %m: tensor<f64>, %n: tensor<i64>) -> tensor<4xf32> {
   // expected-error @below {{batch_norm: the input is 'tensor<4xf32>', expected a rank of at least 2}}
-  %y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %w, %w, %w, %t, %m, %m : tensor<4xf32>, tensor<4xf32>
+  %y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %w, %w, %w, %t, %m, %m, %n : tensor<4xf32>, tensor<4xf32>
   return %y : tensor<4xf32>
 }

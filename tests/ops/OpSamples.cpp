@@ -173,9 +173,9 @@ const OpSample kOthers[] = {
      Dtypes::Single},
     {"dropout", "%x: <M,N>, %p: <:f64>, %t: <:i1>, %s: <5056:ui8>", "%r, %q, %next = ember.dropout %x, %p, %t, %s : <M,N>",
      "%r: <M,N>, %q: <M,N>, %next: <5056:ui8>", Dtypes::Floats},
-    {"batch_norm", "%x: <M,3,N>, %w: <3>, %b: <3>, %m: <3>, %v: <3>, %t: <:i1>, %p: <:f64>",
-     "%r, %nm, %nv, %me, %in = ember.batch_norm %x, %w, %b, %m, %v, %t, %p, %p : <M,3,N>, <3>",
-     "%r: <M,3,N>, %nm: <3>, %nv: <3>, %me: <3>, %in: <3>", Dtypes::Floats},
+    {"batch_norm", "%x: <M,3,N>, %w: <3>, %b: <3>, %m: <3>, %v: <3>, %t: <:i1>, %p: <:f64>, %c: <:i64>",
+     "%r, %nm, %nv, %me, %in, %nc = ember.batch_norm %x, %w, %b, %m, %v, %t, %p, %p, %c : <M,3,N>, <3>",
+     "%r: <M,3,N>, %nm: <3>, %nv: <3>, %me: <3>, %in: <3>, %nc: <:i64>", Dtypes::Floats},
 };
 
 } // namespace

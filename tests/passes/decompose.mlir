@@ -6,12 +6,12 @@
 // CHECK-NOT: ember.select
 // CHECK: ember.rsqrt
 // CHECK-NOT: ember.batch_norm
-// CHECK: return %{{.*}}, %arg3, %arg4
-func.func @batch_norm_eval(%x: tensor<4x3x2x2xf32>, %w: tensor<3xf32>, %b: tensor<3xf32>, %m: tensor<3xf32>, %v: tensor<3xf32>, %f: tensor<f64>, %e: tensor<f64>)
-    -> (tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>) {
+// CHECK: return %{{.*}}, %arg3, %arg4, %arg7
+func.func @batch_norm_eval(%x: tensor<4x3x2x2xf32>, %w: tensor<3xf32>, %b: tensor<3xf32>, %m: tensor<3xf32>, %v: tensor<3xf32>, %f: tensor<f64>, %e: tensor<f64>, %n: tensor<i64>)
+    -> (tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>, tensor<i64>) {
   %t = ember.constant dense<false> : tensor<i1>
-  %y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %b, %m, %v, %t, %f, %e : tensor<4x3x2x2xf32>, tensor<3xf32>
-  return %y, %nm, %nv : tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>
+  %y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %b, %m, %v, %t, %f, %e, %n : tensor<4x3x2x2xf32>, tensor<3xf32>
+  return %y, %nm, %nv, %nn : tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>, tensor<i64>
 }
 
 // Training: the batch's own, without a choice.
@@ -19,12 +19,14 @@ func.func @batch_norm_eval(%x: tensor<4x3x2x2xf32>, %w: tensor<3xf32>, %b: tenso
 // CHECK: ember.sum %{{.*}} [0, 2, 3]
 // CHECK: ember.sum %{{.*}} [0, 2, 3]
 // CHECK-NOT: ember.select
-// CHECK: return
-func.func @batch_norm_training(%x: tensor<4x3x2x2xf32>, %w: tensor<3xf32>, %b: tensor<3xf32>, %m: tensor<3xf32>, %v: tensor<3xf32>, %f: tensor<f64>, %e: tensor<f64>)
-    -> (tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>) {
+// CHECK: %[[MORE:.*]] = ember.add %arg7, %{{.*}} : tensor<i64>
+// CHECK-NOT: ember.select
+// CHECK: return {{.*}}, %[[MORE]]
+func.func @batch_norm_training(%x: tensor<4x3x2x2xf32>, %w: tensor<3xf32>, %b: tensor<3xf32>, %m: tensor<3xf32>, %v: tensor<3xf32>, %f: tensor<f64>, %e: tensor<f64>, %n: tensor<i64>)
+    -> (tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>, tensor<i64>) {
   %t = ember.constant dense<true> : tensor<i1>
-  %y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %b, %m, %v, %t, %f, %e : tensor<4x3x2x2xf32>, tensor<3xf32>
-  return %y, %nm, %nv : tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>
+  %y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %b, %m, %v, %t, %f, %e, %n : tensor<4x3x2x2xf32>, tensor<3xf32>
+  return %y, %nm, %nv, %nn : tensor<4x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>, tensor<i64>
 }
 
 // Known at run time alone: both, and a choice.

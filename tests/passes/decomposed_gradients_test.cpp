@@ -26,7 +26,8 @@ std::string weighed(const std::string &op) {
     return %2 : tensor<f64> })";
 }
 
-constexpr const char *kBatchNorm = "%y, %nm, %nv, %own, %i = ember.batch_norm %x, %w, %b, %m, %v, %t, %p, %e "
+constexpr const char *kBatchNorm = "%count = ember.constant dense<0> : tensor<i64>\n"
+                                   "%y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %b, %m, %v, %t, %p, %e, %count "
                                    ": tensor<4x3x2xf64>, tensor<3xf64>";
 constexpr const char *kDropout = "%y, %scale, %n = ember.dropout %x, %p, %t, %s : tensor<4x3x2xf64>";
 

@@ -2,9 +2,8 @@
 // library trains to the losses of this process, bit for bit.
 #include <ember/ember.h>
 
-#include "frontend/CTensor.h"
 #include "frontend/Shell.h"
-#include <dlfcn.h>
+#include "tools/TrainedLibrary.h"
 #include <gtest/gtest.h>
 
 namespace nn = ember::nn;
@@ -17,42 +16,6 @@ constexpr int64_t kBatch = 4, kClasses = 3, kSteps = 4;
 ember::Tensor labelsOf(int64_t step) {
   return ember::from_vector(std::vector<int64_t>{step % 3, (step + 1) % 3, 2, 0}, {kBatch});
 }
-
-struct Library {
-  explicit Library(const std::string &path) : handle(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-    if (!handle)
-      throw std::runtime_error(dlerror());
-    find(create, "net_create");
-    find(destroy, "net_destroy");
-    find(error, "net_error");
-    find(step, "net_step");
-    find(predict, "net_predict");
-    find(seed, "net_seed");
-    model = create(1);
-  }
-  ~Library() {
-    destroy(model);
-    dlclose(handle);
-  }
-  template <typename F> void find(F *&function, const char *name) { function = reinterpret_cast<F *>(dlsym(handle, name)); }
-
-  double lossOf(const ember::Tensor &input, const ember::Tensor &target) {
-    std::vector<char> bytes[2];
-    ember::Shape sizes[] = {input.sizes(), target.sizes()};
-    CTensor inputs[] = {cTensor(input, sizes[0], bytes[0]), cTensor(target, sizes[1], bytes[1])};
-    double loss = -1;
-    EXPECT_EQ(step(model, inputs, 2, &loss), 0) << error(model);
-    return loss;
-  }
-
-  void *handle, *model;
-  void *(*create)(uint32_t);
-  void (*destroy)(void *);
-  const char *(*error)(void *);
-  int (*step)(void *, const CTensor *, uint32_t, double *);
-  int (*predict)(void *, const CTensor *, uint32_t, CTensor *, uint32_t);
-  int (*seed)(void *, uint64_t);
-};
 
 TEST(TrainCommand, AModelTracedInEvaluationTrainsInTraining) {
   Folder folder("ember_train_modes");
@@ -98,7 +61,7 @@ TEST(TrainCommand, AModelTracedInEvaluationTrainsInTraining) {
   std::vector<float> output = model(inputs[kSteps]).detach().to_vector<float>(), found(output.size());
   EXPECT_EQ(loaded(inputs[kSteps]).detach().to_vector<float>(), output);
 
-  Library library(folder.file("net.so"));
+  TrainedLibrary library(folder.file("net.so"));
   library.seed(library.model, 7);
   for (int64_t step = 0; step < kSteps; ++step)
     ofLibrary.push_back(library.lossOf(inputs[step], labelsOf(step)));
