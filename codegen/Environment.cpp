@@ -1,5 +1,6 @@
 #include "codegen/Environment.h"
 
+#include "runtime/include/ember_rt.h"
 #include <cstdlib>
 
 namespace ember::environment {
@@ -10,12 +11,19 @@ static std::string text(const char *name) {
   return value ? value : "";
 }
 
-bool interprets() { return text("EMBER_INTERPRET") == "1"; }
+static bool isOn(const char *name) {
+  std::string value = text(name);
+  if (!value.empty() && value != "0" && value != "1")
+    ember_rt_note_variable(name, value.c_str(), "1 or 0: it is off");
+  return value == "1";
+}
 
-bool synchronous() { return text("EMBER_SYNC") == "1"; }
+bool interprets() { return isOn("EMBER_INTERPRET"); }
+
+bool synchronous() { return isOn("EMBER_SYNC"); }
 
 bool timing() {
-  static const bool wanted = text("EMBER_TIMING") == "1";
+  static const bool wanted = isOn("EMBER_TIMING");
   return wanted;
 }
 
@@ -30,6 +38,12 @@ std::optional<std::string> cacheFolder() {
   if (std::string home = text("HOME"); !home.empty() && home.front() == '/')
     return home + "/.cache/ember";
   return std::nullopt;
+}
+
+void noteUnusableCache() {
+  if (std::string own = text("EMBER_CACHE_DIR"); !own.empty())
+    ember_rt_note_variable("EMBER_CACHE_DIR", own.c_str(),
+                           "a folder that its owner alone, who runs this, may write to: kernels are kept in memory alone");
 }
 
 } // namespace ember::environment

@@ -7,6 +7,8 @@
 
 namespace ember::environment {
 
+/// A value that cannot be used is named on stderr, in one line, once (ember_rt_note_variable).
+///
 /// EMBER_INTERPRET=1: programs run on the reference interpreter.
 bool interprets();
 /// EMBER_SYNC=1: each operation runs before the next one is recorded.
@@ -18,5 +20,7 @@ std::string dumpFolder();
 /// EMBER_CACHE_DIR=DIR: the folder of compiled kernels. Unset: $XDG_CACHE_HOME/ember, or ~/.cache/ember. Set but empty: no
 /// folder, and kernels are kept in memory alone.
 std::optional<std::string> cacheFolder();
+/// The folder of EMBER_CACHE_DIR cannot be used.
+void noteUnusableCache();
 
 } // namespace ember::environment

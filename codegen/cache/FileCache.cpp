@@ -119,15 +119,21 @@ std::optional<std::string> FileCache::load(const std::string &key) {
   return bytes ? decode(*bytes, key) : std::nullopt;
 }
 
-void FileCache::store(const std::string &key, const std::string &value) {
-  std::lock_guard lock(mutex);
+bool FileCache::prepare() {
   struct stat status;
   if (stat(folder.c_str(), &status) != 0) {
-    llvm::sys::fs::create_directories(folder.substr(0, folder.find_last_of('/')));
+    if (size_t slash = folder.find_last_of('/'); slash != std::string::npos)
+      llvm::sys::fs::create_directories(folder.substr(0, slash));
     mkdir(folder.c_str(), 0700);
   }
+  return isUsable() && access(folder.c_str(), W_OK | X_OK) == 0;
+}
+
+void FileCache::store(const std::string &key, const std::string &value) {
+  std::lock_guard lock(mutex);
+  bool isReady = prepare();
   std::string bytes = encode(key, value);
-  if (!isUsable() || static_cast<int64_t>(bytes.size()) > std::min(limit, kLargestFile))
+  if (!isReady || static_cast<int64_t>(bytes.size()) > std::min(limit, kLargestFile))
     return;
   static std::atomic<uint64_t> next = 0;
   std::string aside = pathOf(key) + "." + std::to_string(getpid()) + "." + std::to_string(next++) + ".tmp";

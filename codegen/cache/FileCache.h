@@ -22,6 +22,8 @@ public:
   /// read here is run.
   explicit FileCache(std::string folder, int64_t limit_bytes = kDefaultLimit);
 
+  /// Makes the folder where it is missing. Whether files can be kept there.
+  bool prepare();
   std::optional<std::string> load(const std::string &key);
   void store(const std::string &key, const std::string &value);
 

@@ -158,6 +158,8 @@ std::vector<LoadedKernel> compileKernels(ArrayRef<KernelOp> kernels, const CpuTa
   std::optional<KernelFolder> folder;
   if (path && !cache::compilerBuildId().empty())
     folder.emplace(*path);
+  if (folder && !folder->prepare())
+    environment::noteUnusableCache();
   if (folder)
     batch.readFolder(*folder);
   batch.compile(folder ? &*folder : nullptr);

@@ -11,6 +11,8 @@ class KernelFolder {
 public:
   explicit KernelFolder(const std::string &path) : files(fileCacheAt(path)) {}
 
+  /// Makes the folder where it is missing. Whether kernels can be kept there.
+  bool prepare() { return files.prepare(); }
   /// The kernel, loaded; nothing where its record or its object is not there or not whole.
   std::optional<LoadedKernel> load(const std::string &key);
   /// Keeps the object and gives its digest, which the records of its kernels name.

@@ -229,7 +229,7 @@ TracedModule traced(OwningOpRef<ModuleOp> module, std::vector<record::NodeRef> m
     auto argument = static_cast<int64_t>(inputCount + (llvm::find(memory, node) - memory.begin()));
     ir::setResultInfo(main, 1 + i, {ir::argumentInfo(main, argument).name, argument});
   }
-  impl->executable = compileProgram(*impl->module, CompileOptions::fromEnvironment());
+  impl->executable = record::compileHere(*impl->module);
   return TracedModule(impl);
 }
 
@@ -300,7 +300,11 @@ std::string TracedModule::graph() const { return emit("graph"); }
 
 std::string TracedModule::emit(const std::string &stage) const {
   std::lock_guard lock(record::Recorder::get().mutex);
-  return emitStage(*impl->module, stage, CompileOptions::fromEnvironment());
+  try {
+    return emitStage(*impl->module, stage, CompileOptions::fromEnvironment());
+  } catch (const CompileError &error) {
+    throw Error(error.what());
+  }
 }
 
 void TracedModule::compile(const std::string &path, std::string name) const {

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include <chrono>
+#include <limits>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -221,7 +222,7 @@ std::shared_ptr<Recorder::Known> Recorder::lookUp(Run &run) {
   return fresh;
 }
 
-void Recorder::execute(Run &run, Known &program) {
+RunFault Recorder::execute(Run &run, Known &program) {
   Executable &executable = *program.program->executable;
   std::vector<void *> arguments, results;
   std::vector<std::shared_ptr<Buffer>> resultBuffers;
@@ -246,22 +247,61 @@ void Recorder::execute(Run &run, Known &program) {
   ArenaUse arena = executable.arenaUse({});
   lastArenaBytes = arena.bytes;
   lastArenaLiveBytes = arena.liveBytes;
-  if (fault.happened)
-    fail(run, fault);
-  for (size_t i = 0; i < run.roots.size(); ++i) {
+  for (size_t i = 0; i < run.roots.size() && !fault.happened; ++i) {
     run.roots[i]->buffer = resultBuffers[i];
     if (run.holders[i])
       run.holders[i]->buffer = resultBuffers[i];
   }
+  return fault;
 }
 
-// Storages, gradients and what else was changed after an op was recorded are as they were before it.
+// A program that cannot be had, or for which there is no memory, is undone whole: it would fail at every look again.
+void Recorder::compute(Run &run) {
+  RunFault fault;
+  try {
+    fault = execute(run, *lookUp(run));
+  } catch (const CompileError &error) {
+    undoAll();
+    throw Error(error.what());
+  } catch (const std::exception &) {
+    undoAll();
+    throw;
+  }
+  if (fault.happened)
+    fail(run, fault);
+}
+
+// All is as it was after the last flush.
+void Recorder::undoAll() {
+  for (Change &change : changes)
+    change.number = std::numeric_limits<uint64_t>::max(); // also what was changed before the first op
+  undoFrom(epochStart);
+}
+
+// Storages, gradients and what else was changed after an op was recorded are as they were before it; values of that op and of
+// those after it are lost.
 void Recorder::undoFrom(uint64_t number) {
   while (!changes.empty() && changes.back().number > number) {
     llvm::unique_function<void(Recorder &)> undo = std::move(changes.back().undo);
     changes.pop_back();
     undo(*this);
   }
+  for (Recorded *record : list)
+    if (record->gradSlot) {
+      Tensor gradient = record->gradSlot->get();
+      if (!gradient.defined())
+        continue;
+      const NodeRef &node = gradient.impl->storage->base;
+      if (node->recorder == this && node->record && node->record->number >= number && !node->buffer)
+        record->gradSlot->set(Tensor());
+    }
+  SmallVector<Recorded *> dead;
+  if (eraseAllowed)
+    for (Recorded *record : list)
+      if (record->number >= number && !record->isLeaf)
+        dead.push_back(record);
+  // A leaf that was made later may serve an op that stays: it stays too.
+  erase(dead);
 }
 
 // An index was out of range. The program is undone from the op that reads by it on, as if the error had been thrown there: what
@@ -276,22 +316,6 @@ void Recorder::fail(const Run &run, const RunFault &fault) {
   uint64_t from = numberOf(first);
   auto place = dyn_cast<FileLineColLoc>(first->getLoc());
   undoFrom(from);
-  for (Recorded *record : list)
-    if (record->gradSlot) {
-      Tensor gradient = record->gradSlot->get();
-      if (!gradient.defined())
-        continue;
-      const NodeRef &node = gradient.impl->storage->base;
-      if (node->recorder == this && node->record && node->record->number >= from && !node->buffer)
-        record->gradSlot->set(Tensor());
-    }
-  SmallVector<Recorded *> dead;
-  if (eraseAllowed)
-    for (Recorded *record : list)
-      if (record->number >= from && !record->isLeaf)
-        dead.push_back(record);
-  // A leaf that was made later may serve an op that stays: it stays too.
-  erase(dead);
   if (!place)
     throw Error(fault.message);
   throw Error(fault.message, place.getFilename().getValue().str(), place.getLine(), place.getColumn());
@@ -337,6 +361,7 @@ void Recorder::retire() {
   erase(dead);
   changes.clear();
   numbers.clear();
+  epochStart = nextNumber;
 }
 
 void Recorder::flush() { flush(/*erase=*/true); }
@@ -374,7 +399,7 @@ void Recorder::flush(bool mayErase) {
   if (run.hasTape && !run.roots.empty())
     addMissed(run);
   if (!run.roots.empty())
-    execute(run, *lookUp(run));
+    compute(run);
   ++epoch;
   slots.clear();
   if (mayErase)

@@ -75,6 +75,14 @@ RunFault runProgram(Executable &executable, const std::vector<void *> &arguments
   }
 }
 
+std::shared_ptr<Executable> compileHere(ModuleOp program) {
+  try {
+    return compileProgram(program, CompileOptions::fromEnvironment());
+  } catch (const CompileError &error) {
+    throw ember::Error(error.what());
+  }
+}
+
 std::shared_ptr<Executable> compileApart(ModuleOp program, const CompileOptions &options) {
   if (options.interpret) // no pass runs
     return compileProgram(program, options);

@@ -45,6 +45,8 @@ mlir::OwningOpRef<mlir::ModuleOp> copyInto(mlir::MLIRContext &context, mlir::Mod
 /// Runs a program. Throws ember::Error, at the user's line, where there is no memory for what it holds in between.
 RunFault runProgram(Executable &executable, const std::vector<void *> &arguments, const std::vector<void *> &results,
                     const std::map<std::string, int64_t> &sizes = {});
+/// Compiles. Throws ember::Error, at the user's line, where it cannot be done.
+std::shared_ptr<Executable> compileHere(mlir::ModuleOp program);
 /// Compiles in a context of its own, which is dropped afterwards, with all attributes that passes made.
 std::shared_ptr<Executable> compileApart(mlir::ModuleOp program, const CompileOptions &options);
 

@@ -170,9 +170,11 @@ private:
   Hash128 keyOf(Run &run, bool donate);
   std::shared_ptr<Known> lookUp(Run &run);
   Cut cut(const Run &run);
-  void execute(Run &run, Known &known);
+  void compute(Run &run);
+  RunFault execute(Run &run, Known &known);
   [[noreturn]] void fail(const Run &run, const RunFault &fault);
   void undoFrom(uint64_t number);
+  void undoAll();
   void retire();
   void erase(llvm::ArrayRef<Recorded *> dead);
   mlir::OwningOpRef<mlir::ModuleOp> outline(llvm::ArrayRef<mlir::Operation *> ops, llvm::ArrayRef<mlir::Value> arguments,
@@ -201,7 +203,7 @@ private:
   std::unordered_map<Hash128, std::shared_ptr<Known>> known; // first level of the program cache
   std::unordered_map<Hash128, std::shared_ptr<bool>> missed; // by key: whether a backward missed values of the flush
   uint32_t epoch = 1;
-  uint64_t nextNumber = 0, useCount = 0;
+  uint64_t nextNumber = 0, epochStart = 0, useCount = 0;
   bool stepEnded = false, flushing = false, eraseAllowed = true;
 };
 

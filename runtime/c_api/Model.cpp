@@ -86,6 +86,8 @@ namespace {
 bool hasLevel4() {
   __builtin_cpu_init();
   const char *wanted = getenv("EMBER_LEVEL"); // x86-64-v3 on a machine that has more, for tests
+  if (wanted && *wanted && strcmp(wanted, "x86-64-v3") != 0 && strcmp(wanted, "x86-64-v4") != 0)
+    ember_rt_note_variable("EMBER_LEVEL", wanted, "x86-64-v3 or x86-64-v4: the processor's own is taken");
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") &&
          !(wanted && strcmp(wanted, "x86-64-v3") == 0);

@@ -115,6 +115,10 @@ int64_t ember_rt_padded_bytes(int64_t bytes);
    memory, or a size in it comes out below 0. arena may be NULL. */
 int ember_rt_resolve(const ember_program *program, const int64_t *sizes, int64_t *values, ember_arena *arena);
 
+/* An environment variable cannot be used: one line on stderr, `ember: NAME is 'VALUE', expected EXPECTED`, once for each name
+   (text that stays). `expected` also says what holds instead. */
+void ember_rt_note_variable(const char *name, const char *value, const char *expected);
+
 /* Threads that run launches: the caller and count - 1 workers. */
 typedef struct ember_pool ember_pool;
 /* count 0: EMBER_NUM_THREADS, else the processors of this process. NULL when out of memory. */

@@ -87,10 +87,12 @@ void *work(void *start) {
 }
 
 unsigned defaultSize() {
-  if (const char *text = getenv("EMBER_NUM_THREADS")) {
-    long count = strtol(text, nullptr, 10);
-    if (count >= 1 && count <= 1024)
+  if (const char *text = getenv("EMBER_NUM_THREADS"); text && *text) {
+    char *end = nullptr;
+    long count = strtol(text, &end, 10);
+    if (*end == 0 && count >= 1 && count <= 1024)
       return static_cast<unsigned>(count);
+    ember_rt_note_variable("EMBER_NUM_THREADS", text, "a number from 1 to 1024: there are as many threads as processors");
   }
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
