@@ -163,6 +163,7 @@ void Optimizer::check_state_dict(const OptimizerState &saved) const {
 
 void Optimizer::load_state_dict(const OptimizerState &saved) {
   check_state_dict(saved);
+  synchronize(); // a step that fails is undone before its state is replaced, not after
   for (size_t g = 0; g < groups.size(); ++g) {
     for (const auto &[key, value] : saved.groups[g].options)
       if (defaults.count(key))

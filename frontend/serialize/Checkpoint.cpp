@@ -66,6 +66,7 @@ static optim::OptimizerState optimizerStateOf(const std::string &path, const ser
 
 void load(const Checkpoint &checkpoint, const std::string &path) {
   serialize::TensorFile content = serialize::readTensorFile(path);
+  synchronize(); // what fails of the work so far fails here, before anything changes
   nn::NamedTensors model;
   std::vector<uint8_t> generator;
   for (const auto &[name, tensor] : content.tensors) {

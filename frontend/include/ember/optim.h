@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ namespace ember::optim {
 struct ParameterGroup {
   std::vector<Tensor> parameters;
   std::map<std::string, double> options;
+  /// The rate that the first scheduler met: what schedules start from.
+  std::optional<double> initial_lr{};
 };
 
 /// What `state_dict` gives: per-parameter state by index over all groups ("exp_avg", "step", …) and each group's options.
@@ -127,32 +130,43 @@ public:
   AdamW(std::vector<ParameterGroup> groups, AdamWOptions options = {});
 };
 
-/// Sets the learning rate of every group; call `step` after the optimizer's.
+/// Sets the learning rate of every group, at construction and at each `step`, which is called after the optimizer's. A scheduler
+/// counts its own calls: an optimizer's step that fails when it runs has not been taken, the scheduler's beside it has.
 class LRScheduler {
 public:
   virtual ~LRScheduler() = default;
   void step();
-  std::vector<double> get_last_lr() const;
+  /// What the last `step` set, whatever the groups have now.
+  const std::vector<double> &get_last_lr() const { return lastRates; }
   int64_t last_epoch() const { return epoch; }
+  /// "last_epoch", "_step_count", "base_lrs.0", "_last_lr.0", … and the scheduler's own numbers.
   std::map<std::string, double> state_dict() const;
+  /// The groups keep their rates: those are the optimizer's state. Throws where a key is missing; nothing is changed then.
   void load_state_dict(const std::map<std::string, double> &state);
 
 protected:
-  explicit LRScheduler(Optimizer &optimizer);
-  /// The new rate of group `index`, from its current one.
-  virtual double rate(size_t index, double current) const = 0;
+  /// last_epoch -1: from the start. Else the groups must have had a scheduler before. A subclass calls `step` when it is
+  /// complete.
+  LRScheduler(Optimizer &optimizer, int64_t last_epoch);
+  /// The new rates, by group, from the current ones.
+  virtual std::vector<double> rates() const = 0;
+  /// Adds the scheduler's own numbers to a state, or takes them from one.
+  virtual void save(std::map<std::string, double> &state) const = 0;
+  virtual void load(const std::map<std::string, double> &state) = 0;
   Optimizer &optimizer;
-  std::vector<double> baseRates;
-  int64_t epoch = 0;
+  std::vector<double> baseRates, lastRates;
+  int64_t epoch, stepCount = 0;
 };
 
 /// lr *= gamma every step_size epochs.
 class StepLR : public LRScheduler {
 public:
-  StepLR(Optimizer &optimizer, int64_t step_size, double gamma = 0.1);
+  StepLR(Optimizer &optimizer, int64_t step_size, double gamma = 0.1, int64_t last_epoch = -1);
 
 protected:
-  double rate(size_t index, double current) const override;
+  std::vector<double> rates() const override;
+  void save(std::map<std::string, double> &state) const override;
+  void load(const std::map<std::string, double> &state) override;
 
 private:
   int64_t stepSize;
@@ -163,10 +177,12 @@ private:
 /// Source: Loshchilov & Hutter, "SGDR", ICLR 2017.
 class CosineAnnealingLR : public LRScheduler {
 public:
-  CosineAnnealingLR(Optimizer &optimizer, int64_t T_max, double eta_min = 0);
+  CosineAnnealingLR(Optimizer &optimizer, int64_t T_max, double eta_min = 0, int64_t last_epoch = -1);
 
 protected:
-  double rate(size_t index, double current) const override;
+  std::vector<double> rates() const override;
+  void save(std::map<std::string, double> &state) const override;
+  void load(const std::map<std::string, double> &state) override;
 
 private:
   int64_t period;

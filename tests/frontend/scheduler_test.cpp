@@ -1,0 +1,170 @@
+// Learning-rate schedules: PyTorch's rates through a course of events, and what a step that fails leaves of them.
+#include "GoldenFile.h"
+#include "Message.h"
+#include "Shell.h"
+#include <functional>
+#include <gtest/gtest.h>
+
+namespace nn = ember::nn;
+namespace optim = ember::optim;
+using ember::Tensor;
+
+namespace {
+
+using Make = std::function<std::unique_ptr<optim::LRScheduler>(optim::Optimizer &, int64_t last_epoch)>;
+const std::map<std::string, Make> kSchedules = {
+    {"step", [](auto &o, int64_t last) { return std::make_unique<optim::StepLR>(o, 2, 0.5, last); }},
+    {"every_step", [](auto &o, int64_t last) { return std::make_unique<optim::StepLR>(o, 1, 1.25, last); }},
+    {"cosine", [](auto &o, int64_t last) { return std::make_unique<optim::CosineAnnealingLR>(o, 3, 0.01, last); }},
+    {"short_cosine", [](auto &o, int64_t last) { return std::make_unique<optim::CosineAnnealingLR>(o, 1, 0, last); }}};
+
+// The events of tests/golden/make_schedules.py.
+std::vector<double> courseOf(const Make &make) {
+  optim::SGD optimizer({ember::ones({2}).requires_grad_()}, {.lr = 0.3});
+  auto schedule = make(optimizer, -1);
+  std::vector<double> rows;
+  auto note = [&] {
+    rows.push_back(optimizer.param_groups()[0].options.at("lr"));
+    rows.push_back(schedule->get_last_lr()[0]);
+    rows.push_back(static_cast<double>(schedule->last_epoch()));
+  };
+  auto steps = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      schedule->step();
+      note();
+    }
+  };
+  note();
+  steps(3);
+  optimizer.param_groups()[0].options["lr"] = 0.7;
+  note();
+  steps(2);
+  std::map<std::string, double> saved = schedule->state_dict();
+  schedule = make(optimizer, -1);
+  note();
+  steps(2);
+  schedule->load_state_dict(saved);
+  note();
+  steps(5);
+  schedule = make(optimizer, 2);
+  note();
+  steps(8);
+  return rows;
+}
+
+TEST(Schedulers, RatesArePyTorchs) {
+  size_t checked = 0;
+  for (auto &[name, values] : golden::read("schedules.txt")) {
+    SCOPED_TRACE(name);
+    std::vector<double> expected = values["out"].at(0).to_vector<double>(), found = courseOf(kSchedules.at(name));
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_DOUBLE_EQ(found[i], expected[i]) << "event " << i / 3 << ", number " << i % 3;
+    ++checked;
+  }
+  EXPECT_EQ(checked, kSchedules.size());
+}
+
+// A schedule of cosine has no base for a group that comes later; StepLR needs none.
+TEST(Schedulers, GroupsThatComeLater) {
+  optim::SGD optimizer({ember::ones({2}).requires_grad_()}, {.lr = 0.4});
+  optim::StepLR steps(optimizer, 1, 0.5);
+  optim::CosineAnnealingLR cosine(optimizer, 4);
+  optimizer.add_param_group({{ember::ones({3}).requires_grad_()}, {{"lr", 0.8}}});
+  cosine.step();
+  EXPECT_EQ(optimizer.param_groups()[1].options.at("lr"), 0.8);
+  steps.step();
+  EXPECT_EQ(optimizer.param_groups()[1].options.at("lr"), 0.4);
+}
+
+TEST(Schedulers, Mistakes) {
+  optim::SGD optimizer({ember::ones({2}).requires_grad_()}, {.lr = 0.3});
+  EXPECT_EQ(messageOf([&] { optim::StepLR(optimizer, 2, 0.5, 3); }),
+            "param 'initial_lr' is not specified in param_groups[0] when resuming an optimizer");
+  EXPECT_EQ(messageOf([&] { optim::StepLR(optimizer, 0); }), "StepLR: step_size is 0, expected at least 1");
+  EXPECT_EQ(messageOf([&] { optim::CosineAnnealingLR(optimizer, 0); }), "CosineAnnealingLR: T_max is 0, expected at least 1");
+  optim::StepLR steps(optimizer, 2);
+  std::map<std::string, double> whole = steps.state_dict();
+  for (const auto &[key, value] : whole) {
+    std::map<std::string, double> part = whole;
+    part.erase(key);
+    EXPECT_EQ(messageOf([&] { steps.load_state_dict(part); }), "scheduler state dict: missing key '" + key + "'");
+    EXPECT_EQ(steps.state_dict(), whole);
+  }
+}
+
+// Steps with labels that are no classes fail when they run, after the scheduler has stepped. The optimizer has not taken them,
+// the scheduler has: what follows is the run that steps the scheduler alone there, bit for bit, and so is one that goes on from a
+// checkpoint.
+std::vector<float> train(bool fails, const Folder *folder) {
+  ember::manual_seed(0);
+  nn::Sequential model(nn::Linear(4, 8), nn::ReLU(), nn::Linear(8, 3));
+  auto optimizer = std::make_unique<optim::AdamW>(model->parameters(), optim::AdamWOptions{.lr = 0.1});
+  auto schedule = std::make_unique<optim::CosineAnnealingLR>(*optimizer, 6, 0.01);
+  Tensor inputs = ember::randn({6, 4}), labels = ember::randint(0, 3, {6});
+  auto step = [&](const Tensor &own) {
+    Tensor loss = nn::CrossEntropyLoss()(model(inputs), own + 0);
+    optimizer->zero_grad();
+    loss.backward();
+    optimizer->step();
+    schedule->step();
+  };
+  for (int i = 0; i < 6; ++i) {
+    if (i == 0 || i == 2 || i == 3) {
+      double rate = schedule->get_last_lr()[0];
+      if (fails) {
+        step(labels * 9 - 5);
+        EXPECT_NE(messageOf([] { ember::synchronize(); }).find("is out of bounds"), std::string::npos);
+      } else {
+        schedule->step();
+      }
+      EXPECT_NE(schedule->get_last_lr()[0], rate);
+      EXPECT_EQ(optimizer->param_groups()[0].options.at("lr"), schedule->get_last_lr()[0]);
+    }
+    if (i == 3 && folder) { // another process
+      ember::save({.model = &*model, .optimizer = &*optimizer}, folder->file("checkpoint"));
+      std::map<std::string, double> state = schedule->state_dict();
+      optimizer = std::make_unique<optim::AdamW>(model->parameters(), optim::AdamWOptions{.lr = 7});
+      schedule = std::make_unique<optim::CosineAnnealingLR>(*optimizer, 9);
+      ember::load({.model = &*model, .optimizer = &*optimizer}, folder->file("checkpoint"));
+      schedule->load_state_dict(state);
+    }
+    step(labels);
+  }
+  EXPECT_EQ(schedule->last_epoch(), 9);
+  for (const auto &[number, state] : optimizer->state_dict().state)
+    EXPECT_EQ(state.at("step").item<float>(), 6) << number;
+  std::vector<float> all;
+  for (const Tensor &parameter : model->parameters())
+    for (float value : parameter.detach().to_vector<float>())
+      all.push_back(value);
+  return all;
+}
+
+TEST(Schedulers, CountTheirOwnStepsWhereTheOptimizersFail) {
+  Folder folder("ember_schedules");
+  std::vector<float> expected = train(false, nullptr);
+  EXPECT_EQ(train(true, nullptr), expected);
+  EXPECT_EQ(train(true, &folder), expected);
+}
+
+// A checkpoint is loaded after what failed has been undone, not before.
+TEST(Schedulers, LoadingMeetsNoFailedStep) {
+  Tensor weight = ember::ones({3}).requires_grad_();
+  optim::AdamW optimizer({weight}, {.lr = 0.1});
+  auto step = [&](int64_t label) {
+    ember::index_select(weight * 2, 0, ember::tensor<int64_t>({label}) + 0).sum().backward();
+    optimizer.step();
+  };
+  step(1);
+  step(2);
+  optim::OptimizerState saved = optimizer.state_dict();
+  ember::synchronize();
+  step(5);
+  EXPECT_NE(messageOf([&] { optimizer.load_state_dict(saved); }).find("is out of bounds"), std::string::npos);
+  optimizer.load_state_dict(saved);
+  step(0);
+  EXPECT_EQ(optimizer.state_dict().state.at(0).at("step").item<float>(), 3);
+}
+
+} // namespace
