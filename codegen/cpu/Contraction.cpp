@@ -6,6 +6,7 @@
 // Finished tiles pass through the scratch to the epilogue.
 #include "codegen/cpu/Contraction.h"
 
+#include "codegen/cpu/AbsentTerms.h"
 #include "codegen/cpu/ContractionTiling.h"
 #include "codegen/cpu/KernelFunction.h"
 #include "codegen/cpu/Microkernel.h"
@@ -407,7 +408,13 @@ private:
     });
   }
 
+  void leaveOutAbsent(Value row, Value count, Value column, Value width, Value corner) {
+    AbsentTerms(e, w, shape)
+        .leaveOut({scratch(tileAt), compute, corner, tileStride, row, count, column, width, rowWalk(), columnWalk()});
+  }
+
   void finishTile(Value row, Value count, Value column, Value corner, Value width) {
+    leaveOutAbsent(row, count, column, width, corner);
     Lanes own = lanesOfResult();
     Packer packer(e, w, shape, shape.left, sources[shape.left]);
     Value end = e.add(column, width), tile = scratch(tileAt);
@@ -422,6 +429,7 @@ private:
 
   // The result lies across the block of sums: lanes gather down its rows.
   void finishAcross() {
+    leaveOutAbsent(blockRow, e.sub(blockRowEnd, blockRow), blockColumn, e.sub(blockColumnEnd, blockColumn), e.constant(0));
     Lanes own = lanesOfResult();
     Packer packer(e, w, shape, shape.right, sources[shape.right]);
     Value tile = scratch(tileAt);

@@ -97,7 +97,8 @@ def Ember_ContractionOp : OpInterface<"ContractionOp", [Ember_IndexedOp]> {
   let cppNamespace = "::ember::ir";
   let description = [{
     Operands 0 and 1 are multiplied and summed over the reduced loops: result = sum of lhs * rhs, one fma chain per output in
-    rising reduced index, in the accumulator type (f32 for bf16 and f16, the dtype else), from 0. A read that is not inside is 0.
+    rising reduced index, in the accumulator type (f32 for bf16 and f16, the dtype else), from 0. Where a read is not inside there is
+    no term.
   }];
   let methods = [];
 }

@@ -11,7 +11,8 @@ class Ember_ConvolutionOp<string mnemonic, list<Trait> traits = []> : Ember_Op<m
 def Ember_Conv2dOp : Ember_ConvolutionOp<"conv2d", [InferTypeOpAdaptor]> {
   let summary = "2-D cross-correlation";
   let description = [{
-    result[n, o, y, x] = sum over c, i, j of weight[o, c, i, j] input[n, c', y s - p + i d, x s - p + j d], outside 0.
+    result[n, o, y, x] = sum over c, i, j of weight[o, c, i, j] input[n, c', y s - p + i d, x s - p + j d].
+    What lies outside is no term: an infinite weight makes no NaN in the padding (PyTorch's oneDNN paths; its others multiply 0).
     Shapes: weight (O, C/groups, KH, KW), input (N, C, H, W), result (N, O, OH, OW), OH = (H + 2p - d(KH-1) - 1) / s + 1.
     Errors: ranks other than 4, channels that do not fit, a kernel larger than the padded input.
     Example: `%y = ember.conv2d %w, %x stride [1, 1] padding [1, 1] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<2x3x8x8xf32> -> tensor<2x8x8x8xf32>`

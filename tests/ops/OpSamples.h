@@ -16,8 +16,7 @@ enum class Dtypes { Floats, Numbers, Integers, All, Single }; // Integers: bool 
 /// `arguments` and `results` are lists like `%x: <M,2*N>, %i: <3:i64> below M`: `<M,N>` is a tensor of the sample's dtype, `:i64`
 /// names another. The first letter of an argument says what it holds: `s` a generator's state, `p` 0.25, `t` a flag, `i` indices
 /// below what is stated, `j` those with no two neighbours alike, `c` a start (1, or 0 where a size is 0), `v` positive numbers,
-/// `w` ordinary ones (they are multiplied with padding), others any number. To a result whose name begins with `n` no gradient
-/// flows.
+/// others any number. To a result whose name begins with `n` no gradient flows.
 struct OpSample {
   std::string op; // without the dialect's name
   std::string arguments, body, results;

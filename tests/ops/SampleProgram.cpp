@@ -202,8 +202,6 @@ ReferenceTensor drawArgument(const SampleArgument &argument, RankedTensorType ty
       return Scalar::integer(static_cast<int64_t>(random() % argument.bound.evaluate(sizes)));
     case 'j':
       return Scalar::integer(flat % argument.bound.evaluate(sizes));
-    case 'w':
-      return drawReal(cast<FloatType>(type.getElementType()), {.low = draw.low, .high = draw.high}, random);
     case 'v':
       return Scalar::real(0.5 + random() % 8);
     default:
