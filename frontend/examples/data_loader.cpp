@@ -5,7 +5,7 @@
 
 int main() {
   ember::manual_seed(0);
-  ember::data::TensorDataset dataset(ember::randn({10000, 64}), ember::randn({10000, 1}));
+  ember::data::TensorDataset dataset{ember::randn({10000, 64}), ember::randn({10000, 1})};
   for (int64_t workers : {4, 2}) {
     ember::data::DataLoader loader(dataset, {.batch_size = 128, .num_workers = workers});
     for (const auto &batch : loader) {

@@ -13,9 +13,16 @@ namespace nn = ember::nn;
 constexpr int64_t kImages = 1797, kEpochs = 20, kBatch = 32;
 
 static nn::Sequential makeModel() {
-  return nn::Sequential(nn::Conv2d(1, 16, 3, nn::Conv2dOptions{.padding = 1}), nn::BatchNorm2d(16), nn::ReLU(), nn::MaxPool2d(2),
-                        nn::Conv2d(16, 32, 3, nn::Conv2dOptions{.padding = 1}), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(),
-                        nn::Dropout(0.25), nn::Linear(128, 10));
+  return nn::Sequential{nn::Conv2d(1, 16, 3, nn::Conv2dOptions{.padding = 1}),
+                        nn::BatchNorm2d(16),
+                        nn::ReLU(),
+                        nn::MaxPool2d(2),
+                        nn::Conv2d(16, 32, 3, nn::Conv2dOptions{.padding = 1}),
+                        nn::ReLU(),
+                        nn::MaxPool2d(2),
+                        nn::Flatten(),
+                        nn::Dropout(0.25),
+                        nn::Linear(128, 10)};
 }
 
 // The file holds one row an image: 64 pixels of 0…16, then the label. Every fifth image is for the test: neighbours are by the

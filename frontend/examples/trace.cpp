@@ -6,7 +6,7 @@ namespace nn = ember::nn;
 
 int main() {
   ember::manual_seed(0);
-  nn::Sequential model(nn::Linear(3, 4), nn::ReLU(), nn::Linear(4, 2));
+  nn::Sequential model{nn::Linear(3, 4), nn::ReLU(), nn::Linear(4, 2)};
   model->eval();
 
   ember::Tensor example = ember::randn({1, 3});

@@ -13,7 +13,7 @@ int main() {
 
   ember::data::DataLoader loader(ember::data::TensorDataset(x, y), {.batch_size = 32, .shuffle = true});
 
-  nn::Sequential model(nn::Linear(1, 16), nn::ReLU(), nn::Linear(16, 1));
+  nn::Sequential model{nn::Linear(1, 16), nn::ReLU(), nn::Linear(16, 1)};
   ember::optim::SGD optimizer(model->parameters(), {.lr = 0.1});
   nn::MSELoss lossFunction;
 

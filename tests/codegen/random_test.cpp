@@ -138,8 +138,9 @@ TEST(RandomOps, DropoutServesBothModes) {
       std::vector<Bytes> arguments{numbers(40), bytesOf({p}), Bytes{training}, seeded(1)};
       std::vector<Bytes> results = checkExact(kDropout, arguments);
       EXPECT_EQ(results[1] == arguments[3], training == 0) << "the state moves while training alone";
-      if (!training || p == 0)
+      if (!training || p == 0) {
         EXPECT_EQ(results[0], arguments[0]);
+      }
     }
 }
 

@@ -99,8 +99,9 @@ func.func @main(%a: tensor<50xf32> {ember.donated = -1 : i64}, %g: tensor<50xf32
   return %0, %1 : tensor<50xf32>, tensor<f32>
 })",
                            true, 1);
-  if (run.launches == 1)
+  if (run.launches == 1) {
     EXPECT_EQ(run.aliases[0], -1);
+  }
 }
 
 // An update behind a product stands in its parameter's memory, unless the product reads the parameter.

@@ -135,14 +135,16 @@ template <typename MakeOptimizer> Values train(MakeOptimizer makeOptimizer, cons
       Values before = i ? parameters() : Values();
       std::string error = errorOf([&] { step(labels * 9 - 5); });
       EXPECT_NE(error.find("is out of bounds for a dimension with size 3"), std::string::npos) << error;
-      if (i)
+      if (i) {
         EXPECT_EQ(parameters(), before) << "step " << i;
+      }
     }
     step(labels);
   }
   for (const auto &[number, state] : optimizer->state_dict().state)
-    if (auto count = state.find("step"); count != state.end())
+    if (auto count = state.find("step"); count != state.end()) {
       EXPECT_EQ(count->second.template item<float>(), 5) << number;
+    }
   return parameters();
 }
 

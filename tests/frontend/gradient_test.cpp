@@ -166,9 +166,10 @@ TEST_P(Gradient, HasASecondOne) {
   if (!first[0].requires_grad())
     return; // linear: the gradient is constant
   std::vector<Tensor> second = ember::autograd::grad({weighed(first[0])}, {inputs[0]}, {}, false, false, true);
-  if (second[0].defined())
+  if (second[0].defined()) {
     for (double value : second[0].to_vector<double>())
       EXPECT_TRUE(std::isfinite(value));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, Gradient, testing::ValuesIn(cases()), [](const auto &info) { return info.param.name; });

@@ -67,8 +67,9 @@ private:
     const eager::Gradient *gradient = eager::gradientOf(*own.model);
     bool isDefined = gradient && gradient->defined;
     EXPECT_EQ(own.tensor.grad().defined(), isDefined);
-    if (isDefined && own.tensor.grad().defined())
+    if (isDefined && own.tensor.grad().defined()) {
       EXPECT_EQ(own.tensor.grad().to_vector<double>(), gradient->values);
+    }
   }
 
   // Both sides do the same or refuse with the same words.

@@ -142,8 +142,9 @@ TEST_P(Optimizers, LossesAndWeightsOfThisProcess) {
     }
     double expected = stepInProcess(model, *optimizer, i);
     EXPECT_EQ(trained.stepOn(inputsOf(i), targetsOf(i)), expected) << "step " << i << trained.error(trained.model);
-    if (i >= 6)
+    if (i >= 6) {
       EXPECT_EQ(other.stepOn(inputsOf(i), targetsOf(i)), expected) << "loaded, step " << i << other.error(other.model);
+    }
   }
   EXPECT_EQ(trained.weights(), model->parameters()[0].detach().to_vector<float>());
 }

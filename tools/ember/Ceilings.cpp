@@ -5,6 +5,10 @@
 #include <immintrin.h>
 #include <vector>
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized" // gcc 12 says it of its own header's undefined lanes
+#endif
+
 namespace ember::bench {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }

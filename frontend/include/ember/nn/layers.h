@@ -203,7 +203,8 @@ private:
 };
 EMBER_MODULE(Dropout);
 
-/// Modules one after the other, named 0, 1, ….
+/// Modules one after the other, named 0, 1, …. Write them in braces: C++ makes what stands in braces in the order written, so
+/// that weights are drawn in PyTorch's order; what stands in parentheses it makes in any (gcc from the last on).
 class SequentialImpl : public Module {
 public:
   template <typename... Holders> explicit SequentialImpl(const Holders &...holders) { (push_back(holders), ...); }
