@@ -42,7 +42,7 @@ SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Va
       throw Error(kSecondTime);
     for (Value read : reads) {
       Recorded &record = recordOf(read);
-      refuseOverwritten(read);
+      refuseOverwritten(read, op);
       if (isPending(record) && record.wasMissed)
         *record.wasMissed = true; // it was computed once, and not kept
     }
@@ -88,13 +88,30 @@ void Recorder::leavesBelow(ArrayRef<Value> outputs, SmallVectorImpl<Value> &valu
   }
 }
 
+// Whether outputs depend on what a backward has gone through and left nothing of but its value.
+bool Recorder::isGoneBelow(ArrayRef<Value> outputs) const {
+  SmallVector<Value> work(outputs);
+  llvm::DenseSet<Value> seen;
+  while (!work.empty()) {
+    Value value = work.pop_back_val();
+    const Recorded &record = recordOf(value);
+    if (!record.tracked || record.gradSlot || !seen.insert(value).second)
+      continue;
+    if (record.isLeaf && record.freed)
+      return true;
+    llvm::append_range(work, value.getDefiningOp()->getOperands());
+  }
+  return false;
+}
+
+// Of what a backward has freed, only that between inputs and outputs matters.
 std::vector<NodeRef> Recorder::gradients(ArrayRef<NodeRef> outputs, ArrayRef<NodeRef> cotangents, ArrayRef<NodeRef> inputs,
                                          bool retainGraph, bool createGraph) {
-  SmallVector<Value> from, seeds, to, leafValues;
-  std::vector<std::shared_ptr<GradSlot>> gradSlots;
+  SmallVector<Value> from, seeds, to;
   for (const NodeRef &output : outputs)
     from.push_back(valueOf(output));
-  leavesBelow(from, leafValues, gradSlots);
+  if (isGoneBelow(from)) // what inputs it led to is not known
+    throw Error(kSecondTime);
   for (const NodeRef &cotangent : cotangents)
     seeds.push_back(valueOf(cotangent));
   for (const NodeRef &input : inputs)
@@ -112,7 +129,7 @@ void Recorder::backward(const NodeRef &output, const NodeRef &cotangent, bool re
   SmallVector<Value> results = gradientValues({valueOf(output)}, {valueOf(cotangent)}, leafValues, retainGraph, createGraph);
   GradMode mode(createGraph);
   for (size_t i = 0; i < gradSlots.size(); ++i) {
-    if (!results[i])
+    if (!results[i] || gradSlots[i]->isNowhere)
       continue;
     Tensor gradient = tensorOf(nodeOf(results[i]));
     Tensor before, sum;

@@ -31,6 +31,8 @@ struct GradSlot {
   void set(const Tensor &gradient);
   /// Stores `gradient` if `expected` is still there.
   bool replace(const Tensor &expected, const Tensor &gradient);
+  /// What gathers here is dropped: nobody can look at it.
+  bool isNowhere = false;
 
 private:
   mutable std::mutex mutex;

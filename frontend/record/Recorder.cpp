@@ -392,15 +392,16 @@ void Recorder::noteChange(llvm::unique_function<void(Recorder &)> undo) { change
 
 void Recorder::noteWrite(const std::shared_ptr<Storage> &storage, Value before) {
   Recorded *record = &recordOf(before);
-  record->overwritten = true;
+  if (!storage->writes)
+    storage->writes = std::make_shared<Writes>();
+  record->overwritten = std::make_unique<Overwritten>(Overwritten{storage->writes, storage->version, storage->base->function});
   noteChange([storage = std::weak_ptr(storage), record](Recorder &recorder) {
-    record->overwritten = false;
+    record->overwritten = nullptr;
     std::shared_ptr<Storage> own = storage.lock();
     if (!own)
       return;
-    own->base = recorder.nodeOf(record->value);
+    own->replace(recorder.nodeOf(record->value));
     own->base->leaf = record->gradSlot;
-    ++own->version;
   });
 }
 

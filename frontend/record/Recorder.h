@@ -18,6 +18,19 @@ namespace ember::record {
 
 struct Storage;
 
+/// What writes have made of a storage, for the values that it held before them.
+struct Writes {
+  int64_t version = 0;       // now
+  const char *function = ""; // PyTorch's name of what made the contents
+};
+
+/// A value that was the contents of a storage which has been written since.
+struct Overwritten {
+  std::shared_ptr<const Writes> writes;
+  int64_t version;      // of the storage while it held the value
+  const char *function; // PyTorch's name of what made the value
+};
+
 /// One result of a recorded op, for as long as the op stands in its recorder.
 struct Recorded {
   mlir::Value value;
@@ -27,7 +40,6 @@ struct Recorded {
   uint32_t slot = 0;                  // among the memory that this epoch's programs read
   bool isLeaf = false;                // memory: an op without operands
   bool tracked = false;               // requires a gradient
-  bool overwritten = false;           // was the contents of a storage that has been written since
   bool freed = false;                 // a backward has gone through its op; of a leaf: through what it was once
   bool isAlias = false;               // a view: the same memory as its first operand
   bool kept = false;                  // scratch of a flush: a later backward may go through its op
@@ -36,7 +48,8 @@ struct Recorded {
   std::shared_ptr<Buffer> buffer;     // of a leaf, and of what was computed while its op is kept
   std::shared_ptr<GradSlot> gradSlot; // set: autograd stops here and accumulates
   std::shared_ptr<GradSlot> retained; // set: accumulates, and goes on
-  std::shared_ptr<bool> wasMissed;    // of a kept value: set when a backward computes it once more
+  std::unique_ptr<Overwritten> overwritten;
+  std::shared_ptr<bool> wasMissed; // of a kept value: set when a backward computes it once more
 };
 
 /// A thread's own lock, which others take only to compute what is pending. The owner may nest.
@@ -109,8 +122,9 @@ public:
   void noteGradient(const std::shared_ptr<GradSlot> &slot, const Tensor &before);
   /// State was changed that pending ops depend on: `undo` is called if one recorded earlier fails.
   void noteChange(llvm::unique_function<void(Recorder &)> undo);
-  /// Throws where a value that a gradient needs was the contents of a storage that has been written since, or a view of them.
-  void refuseOverwritten(mlir::Value value) const;
+  /// Throws where a value that an op's gradient needs was the contents of a storage that has been written since, or a view of
+  /// them.
+  void refuseOverwritten(mlir::Value value, mlir::Operation *op) const;
   void makeLeaf(const NodeRef &node, std::shared_ptr<GradSlot> slot);
 
   /// Set: flushing is refused, and optimizers write formulas.
@@ -153,6 +167,7 @@ private:
   void noteOp(mlir::Operation *op);
   Recorded *newRecord(mlir::Value value);
   mlir::Value leafValue(const NodeRef &node);
+  bool isGoneBelow(llvm::ArrayRef<mlir::Value> outputs) const;
   void leavesBelow(llvm::ArrayRef<mlir::Value> outputs, llvm::SmallVectorImpl<mlir::Value> &values,
                    std::vector<std::shared_ptr<GradSlot>> &gradSlots) const;
   const Hash128 &hashOf(Recorded &record);

@@ -109,7 +109,7 @@ bool TensorImpl::requiresGrad() const {
   for (const ViewStep &step : llvm::reverse(chain)) {
     if (step.kind == ViewStep::Kind::Leaf || step.kind == ViewStep::Kind::History)
       return true;
-    if (step.kind == ViewStep::Kind::Detach || !step.tracked)
+    if (step.kind == ViewStep::Kind::Detach)
       return false;
   }
   return storage->base->requiresGrad;
@@ -118,7 +118,36 @@ bool TensorImpl::requiresGrad() const {
 bool TensorImpl::isLeaf() const {
   if (!requiresGrad())
     return true;
-  return chain.empty() ? storage->base->leaf != nullptr : chain.back().kind == ViewStep::Kind::Leaf;
+  requireCurrent();
+  return chain.empty() ? storage->base->leaf != nullptr : !givesGradientOn();
+}
+
+bool TensorImpl::givesGradientOn() const {
+  ViewStep::Kind kind = chain.back().kind;
+  if (kind == ViewStep::Kind::Leaf || kind == ViewStep::Kind::History)
+    return kind == ViewStep::Kind::History;
+  return versionMade == storage->version ? attached : requiresGrad();
+}
+
+static const char *const kAmbiguous =
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
+    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+    "want the inplace to be tracked).";
+
+// Of a chain: without gradients, and not detached since.
+static bool madeWithout(ArrayRef<ViewStep> chain) {
+  bool without = false;
+  for (const ViewStep &step : chain)
+    without = step.kind != ViewStep::Kind::Detach && (without || !step.tracked);
+  return without;
+}
+
+void TensorImpl::requireCurrent() const {
+  bool isDetached = llvm::any_of(chain, [](const ViewStep &step) { return step.kind == ViewStep::Kind::Detach; });
+  if (versionMade != storage->version && !isDetached && storage->base->requiresGrad && madeWithout(chain))
+    throw Error("A view was created in no_grad mode and its base or another view of its base has been modified inplace with grad "
+                "mode enabled. " +
+                std::string(kAmbiguous));
 }
 
 const char *TensorImpl::function() const {
@@ -158,6 +187,8 @@ void TensorImpl::become(ViewStep step) {
 void Storage::replace(NodeRef contents) {
   base = std::move(contents);
   ++version;
+  if (writes)
+    *writes = {version, base->function};
 }
 
 Tensor tensorOf(NodeRef node) {
@@ -175,6 +206,7 @@ Tensor viewOf(const Tensor &tensor, ViewStep step) {
   impl->parent = tensor.impl;
   impl->versionMade = impl->storage->version;
   impl->maker = &Recorder::get();
+  impl->attached = gradMode() && impl->chain.back().kind != ViewStep::Kind::Detach && tensor.impl->requiresGrad();
   return Tensor(std::move(impl));
 }
 
@@ -221,18 +253,37 @@ static Value emitStep(Recorder &recorder, Value value, const ViewStep &step) {
   llvm_unreachable("seven kinds of view");
 }
 
-// With gradients or without, as the view was made.
-static Value applyStep(Recorder &recorder, Value value, const ViewStep &step) {
-  GradMode mode(step.tracked);
+static Value applyStep(Recorder &recorder, Value value, const ViewStep &step, bool tracked) {
+  GradMode mode(tracked);
   Value result = emitStep(recorder, value, step);
   recorder.recordOf(result).isAlias = true;
   return result;
+}
+
+// A view that takes gradients on is recorded with them; one that does not, or is a leaf of its own, is not.
+static bool tracksStep(const TensorImpl &view) {
+  return view.chain.back().kind == ViewStep::Kind::Leaf || view.givesGradientOn();
+}
+
+// A view that requires a gradient but gives none on has one that goes nowhere, and so has what is made of it.
+static Value withGradient(Recorder &recorder, TensorImpl &view, Value value) {
+  if (recorder.recordOf(value).tracked || !view.requiresGrad() || !isa<FloatType>(getElementTypeOrSelf(value.getType())))
+    return value;
+  Value own = recorder.emit<CopyOp>(value);
+  Recorded &record = recorder.recordOf(own);
+  record.gradSlot = std::make_shared<GradSlot>();
+  record.gradSlot->isNowhere = true;
+  record.tracked = record.isAlias = true;
+  view.setIdentity(recorder, own);
+  return own;
 }
 
 Value read(const Tensor &tensor) {
   if (!tensor.defined())
     throw Error("expected a tensor, found an undefined one");
   Recorder &recorder = Recorder::get();
+  if (gradMode())
+    tensor.impl->requireCurrent();
   // Up to what has a value already; without recursion.
   SmallVector<TensorImpl *> views;
   TensorImpl *impl = tensor.impl.get();
@@ -242,21 +293,25 @@ Value read(const Tensor &tensor) {
     if (impl->parent->chain.size() + 1 != impl->chain.size()) { // it has become another view since
       value = recorder.valueOf(impl->storage->base);
       for (const ViewStep &step : ArrayRef(impl->chain).drop_back())
-        value = applyStep(recorder, value, step);
+        value = applyStep(recorder, value, step, step.tracked);
       break;
     }
     impl = impl->parent.get();
   }
   if (!value) {
-    bool flows = views.empty() || (views.back()->chain[0].tracked && views.back()->chain[0].kind != ViewStep::Kind::Detach);
-    GradMode mode(gradMode() && flows);
+    GradMode mode(gradMode() && (views.empty() || tracksStep(*views.back())));
     value = recorder.valueOf(impl->storage->base);
   }
   for (TensorImpl *view : llvm::reverse(views)) {
-    value = applyStep(recorder, value, view->chain.back());
+    value = applyStep(recorder, value, view->chain.back(), tracksStep(*view));
     view->setIdentity(recorder, value);
   }
-  return value;
+  return gradMode() && tensor.impl->isView() ? withGradient(recorder, *tensor.impl, value) : value;
+}
+
+bool goesNowhere(const Tensor &tensor) {
+  Recorded &record = Recorder::get().recordOf(read(tensor));
+  return record.gradSlot && record.gradSlot->isNowhere;
 }
 
 NodeRef nodeOf(const Tensor &tensor) {
@@ -296,10 +351,17 @@ static Value writeBack(Recorder &recorder, Value base, Value changed, const View
   llvm_unreachable("seven kinds of view");
 }
 
+[[noreturn]] static void refuseWrite() {
+  throw Error("A view was created in no_grad mode and is being modified inplace with grad mode enabled. " +
+              std::string(kAmbiguous));
+}
+
 void requireWritable(const Tensor &tensor) {
   if (!gradMode())
     return;
   ArrayRef<ViewStep> chain(tensor.impl->chain);
+  if (madeWithout(chain) && tensor.impl->requiresGrad())
+    refuseWrite();
   auto refuse = [](bool isView) {
     throw Error(std::string(isView ? "a view of a leaf" : "a leaf") +
                 " Variable that requires grad is being used in an in-place operation.");
@@ -320,7 +382,7 @@ static Value writeThrough(Recorder &recorder, const TensorImpl &impl, Value valu
   SmallVector<Value> bases{recorder.valueOf(impl.storage->base)};
   ArrayRef<ViewStep> chain(impl.chain);
   for (const ViewStep &step : chain.drop_back(chain.empty() ? 0 : 1))
-    bases.push_back(applyStep(recorder, bases.back(), step));
+    bases.push_back(applyStep(recorder, bases.back(), step, step.tracked));
   for (size_t i = chain.size(); i-- > 0;)
     value = writeBack(recorder, bases[i], value, chain[i]);
   return value;
@@ -340,20 +402,12 @@ void write(const Tensor &tensor, Value value, const char *function) {
   if (value.getType() != RankedTensorType::get(impl.sizes(), getElementTypeOrSelf(before.getType())))
     throw Error("output with shape " + std::to_string(tensor.numel()) + " elements does not match what is written to it");
   bool detached = isDetached(impl), carriesGradient = recorder.requiresGrad(value);
-  bool madeWithout = false, hasHistory = false;
-  for (const ViewStep &step : impl.chain) {
-    madeWithout = step.kind != ViewStep::Kind::Detach && (madeWithout || !step.tracked);
-    hasHistory |= step.kind == ViewStep::Kind::History;
-  }
+  bool hasHistory = llvm::any_of(impl.chain, [](const ViewStep &step) { return step.kind == ViewStep::Kind::History; });
   if (gradMode() && hasHistory && impl.chain.back().kind != ViewStep::Kind::History)
     throw Error("a view of a detached tensor that was written in place with gradients is being used in an in-place operation: "
                 "write to that tensor itself");
-  if (gradMode() && madeWithout && (carriesGradient || (old->requiresGrad && !detached)))
-    throw Error(
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case "
-        "is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
-        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want "
-        "the inplace to be tracked).");
+  if (gradMode() && madeWithout(impl.chain) && carriesGradient)
+    refuseWrite();
   Value whole = writeThrough(recorder, impl, value);
   if (detached) { // the contents change, what they are the gradient of does not
     bool keepsHistory = old->requiresGrad && !old->leaf;
@@ -382,19 +436,37 @@ void write(const Tensor &tensor, Value value, const char *function) {
   }
 }
 
-void Recorder::refuseOverwritten(Value value) const {
+// PyTorch's name of a tensor type, as its errors have it.
+static std::string typeName(ScalarType dtype) {
+  constexpr const char *names[] = {"torch.DoubleTensor", "torch.FloatTensor", "CPUBFloat16Type",   "torch.HalfTensor",
+                                   "torch.LongTensor",   "torch.IntTensor",   "torch.ShortTensor", "torch.CharTensor",
+                                   "torch.ByteTensor",   "torch.BoolTensor"};
+  return names[static_cast<int>(dtype)];
+}
+
+void Recorder::refuseOverwritten(Value value, Operation *op) const {
   Value memory = value;
   while (recordOf(memory).isAlias)
     memory = memory.getDefiningOp()->getOperand(0);
-  if (!recordOf(memory).overwritten)
+  const Overwritten *own = recordOf(memory).overwritten.get();
+  if (!own)
     return;
   auto type = cast<RankedTensorType>(value.getType());
-  std::string sizes;
+  std::string sizes, function;
   for (int64_t size : type.getShape())
     sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
-  throw Error("one of the variables needed for gradient computation has been modified by an inplace operation: [torch." +
-              std::string(type.getElementType().isF64() ? "DoubleTensor" : "FloatTensor") + " [" + sizes +
-              "]]. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+  if (value.getDefiningOp() == op) // a result, by the name that it had; an operand, by the one that it has now
+    function = own->function;
+  else if (recordOf(value).tracked && !recordOf(value).gradSlot)
+    function = memory == value ? own->writes->function : "AsStridedBackward0";
+  if (StringRef(function).starts_with("Copy"))
+    function = "torch::autograd::" + function;
+  if (!function.empty())
+    function = ", which is output 0 of " + function + ",";
+  throw Error("one of the variables needed for gradient computation has been modified by an inplace operation: [" +
+              typeName(dtypeOf(type.getElementType())) + " [" + sizes + "]]" + function + " is at version " +
+              std::to_string(own->writes->version) + "; expected version " + std::to_string(own->version) +
+              " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
               "torch.autograd.set_detect_anomaly(True).");
 }
 

@@ -9,6 +9,7 @@ namespace ember::record {
 struct Storage {
   NodeRef base;
   int64_t version = 0;
+  std::shared_ptr<Writes> writes; // since the first
   /// Other contents.
   void replace(NodeRef contents);
 };
@@ -30,7 +31,7 @@ struct ViewStep {
   const char *function = "";                // PyTorch's name of it, for printing
   std::shared_ptr<GradSlot> leaf = nullptr; // Leaf: where its gradient is gathered
   NodeRef history = nullptr;                // History: the value whose gradient it has
-  bool tracked = gradMode();                // false: made without gradients, and has none ever after
+  bool tracked = gradMode();                // false: made without gradients
 };
 
 class TensorImpl {
@@ -39,6 +40,7 @@ public:
   std::vector<ViewStep> chain;
   std::shared_ptr<TensorImpl> parent; // a view: what it was taken of
   int64_t versionMade = 0;            // a view: the storage's version then
+  bool attached = false;              // a view: made with gradients of what required one
   std::shared_ptr<GradSlot> gradient; // a view, or retain_grad(): where `.grad` is
   NodeRef exposed;                    // what data_ptr() gave out the memory of
 
@@ -47,8 +49,15 @@ public:
   Shape strides() const;
   ScalarType dtype() const;
   bool isView() const { return !chain.empty(); }
+  /// A view requires a gradient where its base does. Whether it gives one on is another matter.
   bool requiresGrad() const;
+  /// Throws as `requireCurrent` does.
   bool isLeaf() const;
+  /// A view: its gradient goes on, to what it was taken of. Not so where it was made without gradients, or before its base
+  /// required one, until a write with gradients has it made anew.
+  bool givesGradientOn() const;
+  /// Throws where a view made without gradients would have to be made anew with them: its base was written since.
+  void requireCurrent() const;
   /// PyTorch's name of what made it.
   const char *function() const;
 
@@ -78,6 +87,8 @@ Tensor viewOf(const Tensor &tensor, ViewStep step);
 std::optional<Shape> reshapedStrides(const Shape &from, const Shape &strides, const Shape &to);
 /// The value of a tensor, for use as an operand.
 mlir::Value read(const Tensor &tensor);
+/// Whether a view requires a gradient that goes nowhere.
+bool goesNowhere(const Tensor &tensor);
 /// The node of a tensor's value.
 NodeRef nodeOf(const Tensor &tensor);
 /// Memory with a tensor's values, row-major, computed now if it must be.

@@ -261,10 +261,14 @@ std::vector<Tensor> grad(const std::vector<Tensor> &outputs, const std::vector<T
   for (const Tensor &input : inputs) {
     if (!input.requires_grad())
       throw Error("One of the differentiated Tensors does not require grad");
-    to.push_back(record::nodeOf(input));
+    if (!goesNowhere(input))
+      to.push_back(record::nodeOf(input));
   }
+  std::vector<NodeRef> found = entry.recorder.gradients(from, seeds, to, retain_graph || create_graph, create_graph);
   std::vector<Tensor> results;
-  for (const NodeRef &node : entry.recorder.gradients(from, seeds, to, retain_graph || create_graph, create_graph)) {
+  size_t next = 0;
+  for (const Tensor &input : inputs) {
+    NodeRef node = goesNowhere(input) ? nullptr : found[next++];
     if (!node && !allow_unused)
       throw Error(
           "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "

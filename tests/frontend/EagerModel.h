@@ -23,7 +23,7 @@ public:
 
 /// The gradient of a leaf, added to by every backward.
 struct Gradient {
-  bool defined = false;
+  bool defined = false, nowhere = false;
   Values values;
 };
 
@@ -75,6 +75,8 @@ struct Tensor {
   std::shared_ptr<Tensor> parent;
   std::vector<size_t> places; // View: which of the parent's elements
   bool tracked = true;        // made with gradients on
+  bool attached = false;      // View: and of what required one
+  int versionMade = 0;
   std::shared_ptr<Gradient> gradient;
   ValueRef history; // History: whose gradient the contents have
   ValueRef known;   // what it was when last read
@@ -89,6 +91,43 @@ inline TensorRef tensorOf(ValueRef value) {
   return tensor;
 }
 
+inline bool requiresGrad(const Tensor &tensor) {
+  switch (tensor.kind) {
+  case Tensor::Kind::Base:
+    return tensor.storage->base->requiresGrad;
+  case Tensor::Kind::View:
+    return requiresGrad(*tensor.parent);
+  case Tensor::Kind::Detach:
+    return false;
+  default:
+    return true;
+  }
+}
+
+/// Whether a view gives its gradient on: not where it was made without gradients, or before its base required one.
+inline bool givesOn(const Tensor &view) {
+  if (view.kind != Tensor::Kind::View)
+    return view.kind == Tensor::Kind::History;
+  return view.versionMade == view.storage->version ? view.attached : requiresGrad(view);
+}
+
+/// A view of views that was made without gradients, and not detached since.
+inline bool madeWithout(const Tensor &tensor) {
+  for (const Tensor *own = &tensor; own->kind != Tensor::Kind::Base && own->kind != Tensor::Kind::Detach; own = own->parent.get())
+    if (!own->tracked)
+      return true;
+  return false;
+}
+
+/// A view made without gradients cannot be made anew with them.
+inline void requireCurrent(const Tensor &tensor) {
+  bool detached = false;
+  for (const Tensor *own = &tensor; own->kind != Tensor::Kind::Base; own = own->parent.get())
+    detached |= own->kind == Tensor::Kind::Detach;
+  if (tensor.versionMade != tensor.storage->version && !detached && tensor.storage->base->requiresGrad && madeWithout(tensor))
+    throw Refusal("A view was created in no_grad mode and its base or another view of its base has been modified inplace");
+}
+
 inline TensorRef viewOf(const TensorRef &parent, Tensor::Kind kind, std::vector<size_t> places) {
   auto view = std::make_shared<Tensor>();
   view->kind = kind;
@@ -96,6 +135,8 @@ inline TensorRef viewOf(const TensorRef &parent, Tensor::Kind kind, std::vector<
   view->parent = parent;
   view->places = std::move(places);
   view->tracked = gradMode();
+  view->versionMade = parent->storage->version;
+  view->attached = gradMode() && kind == Tensor::Kind::View && requiresGrad(*parent);
   return view;
 }
 
@@ -106,12 +147,12 @@ inline Values pick(const Values &from, const std::vector<size_t> &places) {
   return picked;
 }
 
-inline ValueRef read(Tensor &tensor) {
+inline ValueRef contents(Tensor &tensor) {
   if (tensor.kind == Tensor::Kind::Base)
     return tensor.storage->base;
   if (tensor.known && tensor.knownVersion == tensor.storage->version)
     return tensor.known;
-  ValueRef from = read(*tensor.parent), made;
+  ValueRef from = contents(*tensor.parent), made;
   auto same = [](const Values &g) { return g; };
   switch (tensor.kind) {
   case Tensor::Kind::View: {
@@ -121,7 +162,7 @@ inline ValueRef read(Tensor &tensor) {
         whole[places[i]] += g[i];
       return whole;
     };
-    made = make(pick(from->values, tensor.places), {{from, spread}}, tensor.tracked);
+    made = make(pick(from->values, tensor.places), {{from, spread}}, givesOn(tensor));
     break;
   }
   case Tensor::Kind::History:
@@ -138,22 +179,26 @@ inline ValueRef read(Tensor &tensor) {
   return made;
 }
 
-inline bool requiresGrad(const Tensor &tensor) {
-  switch (tensor.kind) {
-  case Tensor::Kind::Base:
-    return tensor.storage->base->requiresGrad;
-  case Tensor::Kind::View:
-    return tensor.tracked && requiresGrad(*tensor.parent);
-  case Tensor::Kind::Detach:
-    return false;
-  default:
-    return true;
-  }
+/// A view that requires a gradient and gives none on is read as a leaf whose gradient nobody sees.
+inline ValueRef read(Tensor &tensor) {
+  if (gradMode())
+    requireCurrent(tensor);
+  ValueRef value = contents(tensor);
+  if (!gradMode() || tensor.kind == Tensor::Kind::Base || value->requiresGrad || !requiresGrad(tensor))
+    return value;
+  ValueRef made = make(value->values);
+  made->requiresGrad = true;
+  made->leaf = std::make_shared<Gradient>();
+  made->leaf->nowhere = true;
+  made->memory = value;
+  return tensor.known = made;
 }
 
 inline bool isLeaf(const Tensor &tensor) {
-  return !requiresGrad(tensor) || tensor.kind == Tensor::Kind::Leaf ||
-         (tensor.kind == Tensor::Kind::Base && tensor.storage->base->leaf);
+  if (!requiresGrad(tensor))
+    return true;
+  requireCurrent(tensor);
+  return tensor.kind == Tensor::Kind::Base ? tensor.storage->base->leaf != nullptr : !givesOn(tensor);
 }
 
 inline const Gradient *gradientOf(const Tensor &tensor) {
@@ -164,6 +209,8 @@ inline const Gradient *gradientOf(const Tensor &tensor) {
 inline void requireWritable(const Tensor &tensor) {
   if (!gradMode())
     return;
+  if (madeWithout(tensor) && requiresGrad(tensor))
+    throw Refusal("A view was created in no_grad mode and is being modified inplace with grad mode enabled.");
   const Tensor *own = &tensor;
   for (; own->kind != Tensor::Kind::Base; own = own->parent.get()) {
     if (own->kind == Tensor::Kind::Detach)
@@ -181,20 +228,17 @@ inline void requireWritable(const Tensor &tensor) {
 /// Replaces what the tensor looks at. Returns the handle that it is from then on: a detached view gets a history of its own.
 inline TensorRef write(const TensorRef &tensor, ValueRef value) {
   Storage &storage = *tensor->storage;
-  bool detached = !gradMode(), madeWithout = false, reached = false;
-  for (Tensor *own = tensor.get(); own->kind != Tensor::Kind::Base; own = own->parent.get()) {
-    reached |= own->kind == Tensor::Kind::Detach;
-    madeWithout |= !reached && own->kind == Tensor::Kind::View && !own->tracked;
-  }
-  detached |= reached;
+  bool detached = !gradMode();
+  for (Tensor *own = tensor.get(); own->kind != Tensor::Kind::Base; own = own->parent.get())
+    detached |= own->kind == Tensor::Kind::Detach;
   ValueRef old = storage.base;
-  if (gradMode() && madeWithout && (value->requiresGrad || (old->requiresGrad && !detached)))
+  if (gradMode() && madeWithout(*tensor) && value->requiresGrad)
     throw Refusal("A view was created in no_grad mode and is being modified inplace with grad mode enabled.");
   ValueRef whole = value;
   for (Tensor *own = tensor.get(); own->kind != Tensor::Kind::Base; own = own->parent.get()) {
     if (own->kind != Tensor::Kind::View)
       continue;
-    ValueRef base = read(*own->parent);
+    ValueRef base = contents(*own->parent);
     Values values = base->values;
     for (size_t i = 0; i < own->places.size(); ++i)
       values[own->places[i]] = whole->values[i];
@@ -245,15 +289,11 @@ inline std::vector<ValueRef> below(const ValueRef &top) {
   return all;
 }
 
-/// The gradients of the sum of `top` with respect to `inputs`; empty where it does not depend on one. Frees what is not retained.
-inline std::vector<Values> gradients(const ValueRef &top, const std::vector<ValueRef> &inputs, bool retain) {
-  std::vector<ValueRef> all = below(top);
+/// Of these values, the latest first, those that lead to inputs.
+inline std::set<Value *> leading(const std::vector<ValueRef> &all, const std::vector<ValueRef> &inputs) {
   std::set<Value *> wanted, active;
   for (const ValueRef &input : inputs)
     wanted.insert(input.get());
-  for (const ValueRef &value : all)
-    if (value->freed && !value->saved.empty())
-      throw Refusal("Trying to backward through the graph a second time");
   for (auto value = all.rbegin(); value != all.rend(); ++value) {
     bool leads = wanted.count(value->get()) > 0;
     if (!(*value)->leaf)
@@ -262,6 +302,15 @@ inline std::vector<Values> gradients(const ValueRef &top, const std::vector<Valu
     if (leads)
       active.insert(value->get());
   }
+  return active;
+}
+
+inline bool isFreed(const Value &value) { return value.freed && !value.saved.empty(); }
+
+/// The gradients of the sum of `top` with respect to `inputs`; empty where it does not depend on one. Frees what is not retained.
+inline std::vector<Values> gradients(const ValueRef &top, const std::vector<ValueRef> &inputs, bool retain) {
+  std::vector<ValueRef> all = below(top);
+  std::set<Value *> active = leading(all, inputs);
   std::vector<Value *> visited;
   std::map<Value *, Values> sums;
   auto add = [&](Value *value, const Values &g) {
@@ -280,6 +329,8 @@ inline std::vector<Values> gradients(const ValueRef &top, const std::vector<Valu
       goesOn |= active.count(edge.operand.get()) > 0;
     if (!goesOn)
       continue;
+    if (isFreed(*value))
+      throw Refusal("Trying to backward through the graph a second time");
     for (const ValueRef &saved : value->saved) {
       Value *memory = saved.get();
       while (memory->memory)
@@ -306,9 +357,12 @@ inline void backward(const ValueRef &top, bool retain) {
   if (!top->requiresGrad)
     throw Refusal("element 0 of tensors does not require grad and does not have a grad_fn");
   std::vector<ValueRef> leaves;
-  for (const ValueRef &value : below(top))
+  for (const ValueRef &value : below(top)) {
+    if (isFreed(*value))
+      throw Refusal("Trying to backward through the graph a second time");
     if (value->leaf)
       leaves.push_back(value);
+  }
   std::vector<Values> found = gradients(top, leaves, retain);
   for (size_t i = 0; i < leaves.size(); ++i) {
     Gradient &gradient = *leaves[i]->leaf;

@@ -110,7 +110,8 @@ TEST(Mistakes, InBackward) {
   Tensor saved = (x * 1).exp(), loss = (saved * saved).sum();
   saved.add_(1);
   expectMistake("one of the variables needed for gradient computation has been modified by an inplace operation: "
-                "[torch.FloatTensor [2]]. Hint: enable anomaly detection to find the operation that failed to compute its "
+                "[torch.FloatTensor [2]], which is output 0 of AddBackward0, is at version 1; expected version 0 instead. Hint: "
+                "enable anomaly detection to find the operation that failed to compute its "
                 "gradient, with torch.autograd.set_detect_anomaly(True).",
                 [&] {
                   HERE;
