@@ -1,11 +1,13 @@
-// Random numbers of the default generator, in PyTorch's order: elements row by row.
+// Random numbers of the default generator, in PyTorch's order: elements as they lie in memory.
 #include "functions/Draw.h"
 
 #include "ember/functional.h"
 #include "functions/Build.h"
 #include "ir/ops/Random.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <numeric>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -41,40 +43,71 @@ void Draw::after(Value next) {
 
 } // namespace functions
 
-// What a trace records where memory is filled otherwise: values of this type from an op whose first operand is the state.
-template <typename Op, typename... Numbers>
-static Value drawn(record::Recorder &recorder, RankedTensorType type, Numbers... numbers) {
+namespace {
+
+// How memory is filled with draws: the runtime's function on this generator.
+using FillMemory = llvm::function_ref<void(ember_generator *, uint32_t dtype, void *data, int64_t count)>;
+// What a trace records instead: values of this type, and the next state.
+using RecordDraw = llvm::function_ref<Value(Value state, RankedTensorType type)>;
+
+Value drawn(record::Recorder &recorder, RankedTensorType type, RecordDraw record) {
   Draw draw(recorder, 0);
-  SmallVector<Value> operands{draw.before};
-  (operands.push_back(number(numbers, kFloat64)), ...);
-  auto op = recorder.emit<Op>(TypeRange{type, draw.before.getType()}, operands).template getDefiningOp<Op>();
-  draw.after(op.getNext());
-  return op.getValues();
+  Value values = record(draw.before, type);
+  draw.after(values.getDefiningOp()->getResult(1));
+  return values;
 }
 
-// Outside of traces memory is filled at once: a program for each shape would take milliseconds to compile, and give the same
-// bits.
-template <typename Op, typename Fill, typename... Numbers>
-static Tensor &fill(Tensor &tensor, Here where, const char *function, Fill fillMemory, Numbers... numbers) {
+template <typename Op, typename... Operands> Value emitDraw(Value state, RankedTensorType type, Operands... operands) {
+  SmallVector<Value> all{state, operands...};
+  return record::Recorder::get().emit<Op>(TypeRange{type, state.getType()}, all);
+}
+
+// Dimensions from the one whose elements lie furthest apart: numbers are drawn in the order of memory.
+Shape memoryOrder(const Tensor &tensor) {
+  Shape order(tensor.dim()), strides = tensor.impl->strides();
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](int64_t a, int64_t b) { return strides[a] != strides[b] ? strides[a] > strides[b] : a < b; });
+  return order;
+}
+
+// Values of the tensor's shape that were drawn along `order`.
+Tensor arranged(const Tensor &values, const Shape &order) {
+  Shape back(order.size());
+  for (size_t i = 0; i < order.size(); ++i)
+    back[order[i]] = static_cast<int64_t>(i);
+  return std::is_sorted(order.begin(), order.end()) ? values : values.permute(back);
+}
+
+// Outside of traces memory is filled at once: no program is cut for it, and none compiled for each shape. The bits are the same.
+Tensor &fill(Tensor &tensor, Here where, const char *function, FillMemory fillMemory, RecordDraw record) {
   Entry entry(where);
   record::requireWritable(tensor);
   if (tensor.numel() == 0)
     return tensor;
-  RankedTensorType type = typeOf(tensor.sizes(), tensor.dtype());
+  Shape order = memoryOrder(tensor), sizes;
+  for (int64_t dim : order)
+    sizes.push_back(tensor.size(dim));
   if (entry.recorder.drawing) {
-    record::overwrite(tensor, drawn<Op>(entry.recorder, type, numbers...), function);
+    Tensor values = arranged(made(drawn(entry.recorder, typeOf(sizes, tensor.dtype()), record), ""), order);
+    record::overwrite(tensor, record::read(values), function);
     return tensor;
   }
-  Tensor values = empty(tensor.sizes(), tensor.dtype());
+  Tensor values = empty(sizes, tensor.dtype());
   default_generator().impl().draw([&](ember_generator *generator) {
-    fillMemory(generator, static_cast<uint32_t>(tensor.dtype()), record::contents(values)->data, values.numel(), numbers...);
+    fillMemory(generator, static_cast<uint32_t>(tensor.dtype()), record::contents(values)->data, values.numel());
   });
   const record::NodeRef &base = tensor.impl->storage->base;
   if (tensor.impl->isView() || base->leaf || entry.recorder.isRead(base))
-    return record::copyOver(tensor, values, where, function);
+    return record::copyOver(tensor, arranged(values, order), where, function);
   tensor.impl->storage->replace(record::nodeOf(values));
   return tensor;
 }
+
+// A tensor that starts with what was drawn: it has not been written.
+Tensor fresh(const Tensor &filled) { return record::tensorOf(record::nodeOf(filled)); }
+
+} // namespace
 
 // As PyTorch's C++ side writes numbers in errors.
 static std::string numberText(double value) {
@@ -94,7 +127,12 @@ Tensor &Tensor::uniform_(double low, double high, Here where) {
     throw Error("\"check_uniform_bounds\" not implemented for '" + scalarTypeName(dtype()) + "'");
   if (!(low <= high))
     throw Error("uniform_ expects to return a [from, to) range, but found from=" + numberText(low) + " > to=" + numberText(high));
-  return fill<UniformOp>(*this, where, "UniformBackward0", ember_rt_uniform, low, high);
+  return fill(
+      *this, where, "UniformBackward0",
+      [&](ember_generator *g, uint32_t dtype, void *data, int64_t count) { ember_rt_uniform(g, dtype, data, count, low, high); },
+      [&](Value state, RankedTensorType type) {
+        return emitDraw<UniformOp>(state, type, number(low, kFloat64), number(high, kFloat64));
+      });
 }
 
 Tensor &Tensor::normal_(double mean, double std, Here where) {
@@ -103,21 +141,33 @@ Tensor &Tensor::normal_(double mean, double std, Here where) {
     throw Error("\"normal_kernel_cpu\" not implemented for '" + scalarTypeName(dtype()) + "'");
   if (!(std >= 0))
     throw Error("normal expects std >= 0.0, but found std " + numberText(std));
-  return fill<NormalOp>(*this, where, "NormalBackward0", ember_rt_normal, mean, std);
+  bool singly = !is_contiguous();
+  return fill(
+      *this, where, "NormalBackward0",
+      [&](ember_generator *g, uint32_t dtype, void *data, int64_t count) {
+        (singly ? ember_rt_normal_singly : ember_rt_normal)(g, dtype, data, count, mean, std);
+      },
+      [&](Value state, RankedTensorType type) {
+        return record::Recorder::get().emit<NormalOp>(TypeRange{type, state.getType()}, state, number(mean, kFloat64),
+                                                      number(std, kFloat64), singly);
+      });
 }
 
 Tensor &Tensor::bernoulli_(double p, Here where) {
   CallSite site(where);
   if (!(p >= 0 && p <= 1))
     throw Error("bernoulli_ expects p to be in [0, 1], but got p=" + numberText(p));
-  return fill<BernoulliOp>(*this, where, "BernoulliBackward2", ember_rt_bernoulli, p);
+  return fill(
+      *this, where, "BernoulliBackward2",
+      [&](ember_generator *g, uint32_t dtype, void *data, int64_t count) { ember_rt_bernoulli(g, dtype, data, count, p); },
+      [&](Value state, RankedTensorType type) { return emitDraw<BernoulliOp>(state, type, number(p, kFloat64)); });
 }
 
 Tensor rand(Shape shape, ScalarType dtype, Here where) {
-  return Tensor(empty(std::move(shape), dtype, where).uniform_(0, 1, where));
+  return fresh(empty(std::move(shape), dtype, where).uniform_(0, 1, where));
 }
 Tensor randn(Shape shape, ScalarType dtype, Here where) {
-  return Tensor(empty(std::move(shape), dtype, where).normal_(0, 1, where));
+  return fresh(empty(std::move(shape), dtype, where).normal_(0, 1, where));
 }
 Tensor randn_like(const Tensor &other, Here where) { return randn(other.sizes(), other.dtype(), where); }
 Tensor rand_like(const Tensor &other, Here where) { return rand(other.sizes(), other.dtype(), where); }
@@ -156,7 +206,9 @@ Tensor randperm(int64_t count, Here where) {
     throw Error("n must be non-negative, got" + std::to_string(count));
   Entry entry(where);
   if (entry.recorder.drawing && count > 0)
-    return made(drawn<RandpermOp>(entry.recorder, typeOf({count}, kInt64)), "");
+    return made(drawn(entry.recorder, typeOf({count}, kInt64),
+                      [](Value state, RankedTensorType type) { return emitDraw<RandpermOp>(state, type); }),
+                "");
   return from_vector(default_generator().permutation(count), {count}, where);
 }
 

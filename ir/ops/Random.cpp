@@ -27,21 +27,24 @@ void evaluateDraw(Draw draw, ArrayRef<const ReferenceTensor *> operands, Referen
 
 } // namespace
 
-#define EMBER_DRAWING_OP(OP, FUNCTION)                                                                                           \
+#define EMBER_DRAWING_OP_OF(OP, FUNCTION, SYMBOL)                                                                                \
   StringRef OP::kernelKind() { return "random"; }                                                                                \
   int OP::inPlaceOperand(unsigned result) { return result == 1 ? 0 : -1; }                                                       \
-  StringRef OP::runtimeKernel() { return #FUNCTION; }                                                                            \
+  StringRef OP::runtimeKernel() { return SYMBOL; }                                                                               \
   LogicalResult OP::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {             \
     evaluateDraw(FUNCTION, operands, results[0], results[1]);                                                                    \
     return success();                                                                                                            \
   }
+#define EMBER_DRAWING_OP(OP, FUNCTION) EMBER_DRAWING_OP_OF(OP, FUNCTION, #FUNCTION)
 
 EMBER_DRAWING_OP(UniformOp, ember_rt_draw_uniform)
-EMBER_DRAWING_OP(NormalOp, ember_rt_draw_normal)
+EMBER_DRAWING_OP_OF(NormalOp, getSingly() ? ember_rt_draw_normal_singly : ember_rt_draw_normal,
+                    getSingly() ? "ember_rt_draw_normal_singly" : "ember_rt_draw_normal")
 EMBER_DRAWING_OP(BernoulliOp, ember_rt_draw_bernoulli)
 EMBER_DRAWING_OP(RandpermOp, ember_rt_draw_randperm)
 
 #undef EMBER_DRAWING_OP
+#undef EMBER_DRAWING_OP_OF
 
 // ---- dropout
 

@@ -25,13 +25,14 @@ def Ember_UniformOp : Ember_DrawingOp<"uniform"> {
 def Ember_NormalOp : Ember_DrawingOp<"normal"> {
   let summary = "numbers drawn from the normal distribution";
   let description = [{
-    As `uniform`, by Box and Muller in PyTorch's blocks: from 16 elements on another order than below.
+    As `uniform`, by Box and Muller in PyTorch's blocks: from 16 elements on another order than below. `singly`: the order of few
+    elements for any number of them.
     Shapes: values as stated. Errors: none at run time.
     Example: `%v, %n = ember.normal %state, %mean, %deviation : tensor<4x8xf32>`
   }];
-  let arguments = (ins Ember_GeneratorState:$state, Ember_RealScalar:$mean, Ember_RealScalar:$deviation);
+  let arguments = (ins Ember_GeneratorState:$state, Ember_RealScalar:$mean, Ember_RealScalar:$deviation, UnitAttr:$singly);
   let results = (outs Ember_FloatTensor:$values, Ember_GeneratorState:$next);
-  let assemblyFormat = "$state `,` $mean `,` $deviation attr-dict `:` type($values)";
+  let assemblyFormat = "$state `,` $mean `,` $deviation (`singly` $singly^)? attr-dict `:` type($values)";
 }
 
 def Ember_BernoulliOp : Ember_DrawingOp<"bernoulli"> {

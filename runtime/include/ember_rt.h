@@ -160,6 +160,8 @@ uint64_t ember_rt_random64(ember_generator *generator); /* the first word is the
 /* count elements of a float dtype: uniform in [low, high); normal. */
 void ember_rt_uniform(ember_generator *generator, uint32_t dtype, void *out, int64_t count, double low, double high);
 void ember_rt_normal(ember_generator *generator, uint32_t dtype, void *out, int64_t count, double mean, double deviation);
+/* In the order that PyTorch takes for tensors that do not lie in one piece, and below 16 elements. */
+void ember_rt_normal_singly(ember_generator *generator, uint32_t dtype, void *out, int64_t count, double mean, double deviation);
 /* count numbers 0 or 1 of any dtype: 1 with probability p; two words each. */
 void ember_rt_bernoulli(ember_generator *generator, uint32_t dtype, void *out, int64_t count, double p);
 /* count integers of any dtype in [low, high). */
@@ -175,6 +177,8 @@ int ember_rt_set_state(ember_generator *generator, const uint8_t bytes[5056]);
    memory, where next is not NULL. a, b: low and high; mean and deviation; the probability of 1; none. */
 void ember_rt_draw_uniform(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 void ember_rt_draw_normal(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
+void ember_rt_draw_normal_singly(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a,
+                                 double b);
 void ember_rt_draw_bernoulli(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 void ember_rt_draw_randperm(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 

@@ -44,6 +44,12 @@ void ember_rt_draw_normal(const uint8_t *state, uint8_t *next, uint32_t dtype, v
   ember_rt_normal(&drawing.generator, dtype, out, count, a, b);
 }
 
+void ember_rt_draw_normal_singly(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a,
+                                 double b) {
+  Drawing drawing(state, next);
+  ember_rt_normal_singly(&drawing.generator, dtype, out, count, a, b);
+}
+
 void ember_rt_draw_bernoulli(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double) {
   Drawing drawing(state, next);
   ember_rt_bernoulli(&drawing.generator, dtype, out, count, a);

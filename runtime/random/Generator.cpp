@@ -246,12 +246,14 @@ void ember_rt_uniform(ember_generator *g, uint32_t dtype, void *out, int64_t cou
   }
 }
 
+void ember_rt_normal_singly(ember_generator *g, uint32_t dtype, void *out, int64_t count, double mean, double deviation) {
+  for (int64_t i = 0; i < count; ++i)
+    storeReal(dtype, out, i, pairedNormal(g) * deviation + mean);
+}
+
 void ember_rt_normal(ember_generator *g, uint32_t dtype, void *out, int64_t count, double mean, double deviation) {
-  if (count < 16) {
-    for (int64_t i = 0; i < count; ++i)
-      storeReal(dtype, out, i, pairedNormal(g) * deviation + mean);
-    return;
-  }
+  if (count < 16)
+    return ember_rt_normal_singly(g, dtype, out, count, mean, deviation);
   ember_rt_uniform(g, dtype, out, count, 0, 1);
   for (int64_t i = 0; i + 16 <= count; i += 16)
     normalBlock(dtype, out, i, mean, deviation);

@@ -19,6 +19,7 @@ public:
   Tensor forward(const Tensor &x) override {
     Tensor y = x + 0.1 * ember::randn_like(x) + ember::empty({8}).uniform_(-1, 1);
     y = y * ember::empty({8}).bernoulli_(0.75);
+    y = y + ember::empty({8, x.size(0)}).t().normal_(0, 0.5);
     return F::dropout(ember::index_select(y, 1, ember::randperm(8)), 0.5, training);
   }
 };

@@ -1,6 +1,7 @@
 // Random draws and running statistics as ops: eager, in traces, in packages, with sizes by name. Equal bits for the same seed.
 #include <ember/ember.h>
 
+#include "GoldenFile.h"
 #include "Shell.h"
 #include <gtest/gtest.h>
 
@@ -24,6 +25,7 @@ Tensor drawing(const std::vector<Tensor> &inputs) {
   const Tensor &x = inputs[0];
   int64_t rows = x.size(0);
   Tensor y = F::dropout(x, 0.3) + ember::empty({rows, 8}).uniform_(-1, 2);
+  y = y + ember::empty({8, rows}).t().normal_(1, 2); // in the order of memory
   y = y + ember::randn({3}).sum() + 0.5 * ember::randn_like(x) + ember::rand({8});
   Tensor kept = ember::empty({rows, 8});
   kept.slice(1, 0, 8, 2).bernoulli_(0.25); // through a view
@@ -71,7 +73,7 @@ TEST(Draws, InterpretedAndUnfusedAreTheSame) {
   EXPECT_EQ(reference.after, compiled.after);
   for (size_t run = 0; run < 2; ++run)
     for (size_t i = 0; i < compiled.outputs[run].size(); ++i)
-      EXPECT_NEAR(compiled.outputs[run][i], reference.outputs[run][i], 1e-6) << i; // sums of three normals round otherwise
+      EXPECT_NEAR(compiled.outputs[run][i], reference.outputs[run][i], 1e-5) << i; // sums of three normals round otherwise
 }
 
 TEST(Draws, APackageDrawsAsItsTraceDoes) {
@@ -134,6 +136,56 @@ TEST(Draws, WhatATraceCannotHoldIsRefused) {
   EXPECT_EQ(messageOf([&] { ember::jit::trace(integers, {x}); }),
             "randint: a trace holds no draw of integers, expected uniform_, normal_, bernoulli_, randperm or dropout");
   EXPECT_EQ(values(F::dropout(x, 0)), values(x)) << "a refused trace leaves nothing behind";
+}
+
+// A draw is no look: what is pending stays so, and what is drawn over is written like any other tensor.
+TEST(Draws, CutNoProgram) {
+  ember::synchronize();
+  Tensor x = ember::ones({5, 6}) * 2, y = x + 1;
+  int64_t before = ember::counters().programsRun;
+  Tensor drawn = ember::rand({5, 6}) + ember::randn({6}) + F::dropout(x, 0.5);
+  y.uniform_();
+  x.t().normal_();
+  Tensor order = ember::randperm(30);
+  EXPECT_EQ(ember::counters().programsRun, before);
+  EXPECT_EQ(values(drawn).size(), 30u);
+  EXPECT_EQ(ember::counters().programsRun, before + 1);
+  EXPECT_EQ(values(x).size() + values(y).size() + order.to_vector<int64_t>().size(), 90u);
+}
+
+// Draws into views are in the order of memory, as PyTorch's (tests/golden/make_draw_views.py).
+TEST(Draws, IntoViewsAsPyTorch) {
+  const std::map<std::string, std::function<void(Tensor)>> fills = {{"uniform", [](Tensor t) { t.uniform_(); }},
+                                                                    {"normal", [](Tensor t) { t.normal_(); }},
+                                                                    {"bernoulli", [](Tensor t) { t.bernoulli_(); }}};
+  const std::map<std::string, std::function<Tensor(const Tensor &)>> views = {
+      {"turned", [](const Tensor &t) { return t.transpose(0, 1); }},
+      {"permuted", [](const Tensor &t) { return t.permute({2, 0, 1}); }},
+      {"rows", [](const Tensor &t) { return t.slice(0, 0, 5, 2); }},
+      {"some_rows", [](const Tensor &t) { return t.slice(0, 1, 4); }},
+      {"columns", [](const Tensor &t) { return t.slice(2, 0, 4, 2); }},
+      {"turned_columns", [](const Tensor &t) { return t.slice(2, 1, 4, 2).transpose(0, 2); }},
+      {"plane", [](const Tensor &t) { return t.select(1, 1); }},
+      {"few", [](const Tensor &t) { return t.slice(0, 0, 1).transpose(1, 2); }}};
+  size_t checked = 0;
+  for (auto &[name, own] : golden::read("draw_views.txt")) {
+    SCOPED_TRACE(name);
+    std::string fill = name.substr(0, name.find(':')), view = name.substr(fill.size() + 1);
+    if (!fills.count(fill))
+      continue;
+    ember::manual_seed(3);
+    Tensor base = ember::zeros({5, 3, 4}, ember::kFloat64);
+    fills.at(fill)(views.at(view)(base));
+    std::vector<double> found = base.to_vector<double>(), expected = own["out"].at(0).to_vector<double>();
+    // Normal numbers one by one have other bits in version 1.13, which wrote the file (see golden_random_test).
+    double tolerance = fill == "normal" && view != "some_rows" ? 4e-15 : 0;
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_NEAR(found[i], expected[i], tolerance) << i;
+    EXPECT_EQ(ember::rand({1}, ember::kFloat64).to_vector<double>(), own["next"].at(0).to_vector<double>());
+    ++checked;
+  }
+  EXPECT_EQ(checked, fills.size() * views.size());
 }
 
 // A step that looks at its loss before backward() draws its mask once.

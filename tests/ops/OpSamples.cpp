@@ -167,6 +167,8 @@ const OpSample kOthers[] = {
      Dtypes::Floats},
     {"normal", "%s: <5056:ui8>, %p: <:f64>, %z: <M,N>", "%r, %next = ember.normal %s, %p, %p : <M,N>",
      "%r: <M,N>, %next: <5056:ui8>", Dtypes::Floats},
+    {"normal", "%s: <5056:ui8>, %p: <:f64>, %z: <M,N>", "%r, %next = ember.normal %s, %p, %p singly : <M,N>",
+     "%r: <M,N>, %next: <5056:ui8>", Dtypes::Floats},
     {"bernoulli", "%s: <5056:ui8>, %p: <:f64>, %z: <M,N>", "%r, %next = ember.bernoulli %s, %p : <M,N>",
      "%r: <M,N>, %next: <5056:ui8>", Dtypes::All},
     {"randperm", "%s: <5056:ui8>, %z: <M,N>", "%r, %next = ember.randperm %s : <N:i64>", "%r: <N:i64>, %next: <5056:ui8>",
