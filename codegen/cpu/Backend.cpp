@@ -213,6 +213,7 @@ LoadedCode::LoadedCode(const std::string &object) : engine(std::make_unique<Engi
   name("ember_rt_draw_uniform", &ember_rt_draw_uniform);
   name("ember_rt_draw_normal", &ember_rt_draw_normal);
   name("ember_rt_draw_normal_singly", &ember_rt_draw_normal_singly);
+  name("ember_rt_draw_randint", &ember_rt_draw_randint);
   name("ember_rt_draw_bernoulli", &ember_rt_draw_bernoulli);
   name("ember_rt_draw_randperm", &ember_rt_draw_randperm);
   check(library.define(llvm::orc::absoluteSymbols(std::move(symbols))));

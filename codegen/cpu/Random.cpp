@@ -55,8 +55,12 @@ KernelCode Random::emit(const Group &group, ModuleOp module, StringRef symbol, u
                                           e.builder.getI32IntegerAttr(static_cast<int32_t>(dtypeNumber(type.getElementType()))));
   SmallVector<Value> arguments{f.walker.buffer(draw->getOperand(0)), next, dtype, values,
                                f.walker.scalarIndex(space.size(elementCount(type)))};
-  for (Value parameter : draw->getOperands().drop_front())
-    arguments.push_back(f.walker.at(parameter, {}));
+  for (Value parameter : draw->getOperands().drop_front()) {
+    Value own = f.walker.at(parameter, {});
+    if (own.getType().isInteger(64)) // as its bits
+      own = arith::BitcastOp::create(e.builder, e.loc, e.builder.getF64Type(), own);
+    arguments.push_back(own);
+  }
   while (arguments.size() < 7)
     arguments.push_back(arith::ConstantOp::create(e.builder, e.loc, e.builder.getF64FloatAttr(0)));
   StringRef function = cast<RandomOp>(draw).runtimeKernel();

@@ -212,20 +212,22 @@ Tensor randperm(int64_t count, Here where) {
   return from_vector(default_generator().permutation(count), {count}, where);
 }
 
-Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype, Here where) {
+// Bounds are operands, 64 bits whole.
+static Value bound(int64_t value) { return record::read(from_bytes(&value, {}, kInt64)); }
+
+Tensor &Tensor::random_(int64_t low, int64_t high, Here where) {
   CallSite site(where);
   if (low >= high)
     throw Error("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) +
                 " >= to=" + std::to_string(high));
-  record::Recorder &recorder = record::Recorder::get();
-  std::lock_guard lock(recorder.mutex);
-  if (recorder.drawing)
-    throw Error("randint: a trace holds no draw of integers, expected uniform_, normal_, bernoulli_, randperm or dropout");
-  Tensor tensor = empty(std::move(shape), dtype);
-  void *data = record::contents(tensor)->data;
-  default_generator().impl().draw(
-      [&](ember_generator *g) { ember_rt_randint(g, static_cast<uint32_t>(dtype), data, tensor.numel(), low, high); });
-  return tensor;
+  return fill(
+      *this, where, "RandomBackward1",
+      [&](ember_generator *g, uint32_t dtype, void *data, int64_t count) { ember_rt_randint(g, dtype, data, count, low, high); },
+      [&](Value state, RankedTensorType type) { return emitDraw<RandintOp>(state, type, bound(low), bound(high)); });
+}
+
+Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype, Here where) {
+  return fresh(empty(std::move(shape), dtype, where).random_(low, high, where));
 }
 
 } // namespace ember

@@ -161,8 +161,8 @@ public:
     Recording recording = capture(loss.detach().reshape({}), batch);
     if (rehearsal.hasDrawn())
       throw Error(
-          "trace_training: the step draws from the generator itself; a program holds dropout, uniform_, normal_, bernoulli_ "
-          "and randperm");
+          "trace_training: the step draws from the generator itself; a program holds dropout, uniform_, normal_, bernoulli_, "
+          "random_, randint and randperm");
     return recording;
   }
 

@@ -4,6 +4,7 @@
 #include "ir/ops/Arithmetic.h"
 #include "ir/ops/Gradient.h"
 #include "runtime/include/ember_rt.h"
+#include <bit>
 
 using namespace mlir;
 
@@ -17,7 +18,12 @@ using Draw = decltype(&ember_rt_draw_uniform);
 void evaluateDraw(Draw draw, ArrayRef<const ReferenceTensor *> operands, ReferenceTensor &values, ReferenceTensor &next) {
   std::vector<uint8_t> state(5056), after(5056);
   writeBytes(*operands[0], state.data());
-  auto parameter = [&](size_t number) { return number < operands.size() ? operands[number]->reals[0] : 0.0; };
+  auto parameter = [&](size_t number) {
+    if (number >= operands.size())
+      return 0.0;
+    const ReferenceTensor &own = *operands[number];
+    return own.isReal() ? own.reals[0] : std::bit_cast<double>(own.integers[0]);
+  };
   std::vector<char> bytes(values.size() * byteWidth(values.type.getElementType()) + 64);
   draw(state.data(), after.data(), dtypeNumber(values.type.getElementType()), bytes.data(), values.size(), parameter(1),
        parameter(2));
@@ -41,6 +47,7 @@ EMBER_DRAWING_OP(UniformOp, ember_rt_draw_uniform)
 EMBER_DRAWING_OP_OF(NormalOp, getSingly() ? ember_rt_draw_normal_singly : ember_rt_draw_normal,
                     getSingly() ? "ember_rt_draw_normal_singly" : "ember_rt_draw_normal")
 EMBER_DRAWING_OP(BernoulliOp, ember_rt_draw_bernoulli)
+EMBER_DRAWING_OP(RandintOp, ember_rt_draw_randint)
 EMBER_DRAWING_OP(RandpermOp, ember_rt_draw_randperm)
 
 #undef EMBER_DRAWING_OP

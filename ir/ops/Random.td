@@ -47,6 +47,19 @@ def Ember_BernoulliOp : Ember_DrawingOp<"bernoulli"> {
   let assemblyFormat = "$state `,` $probability attr-dict `:` type($values)";
 }
 
+def Ember_RandintOp : Ember_DrawingOp<"randint"> {
+  let summary = "whole numbers drawn evenly from [low, high)";
+  let description = [{
+    As `uniform`; a word of the generator an element, two where high - low is 2^28 or more: word % (high - low) + low.
+    Shapes: values as stated, any dtype; low and high rank-0 i64. Errors: none at run time; where low is not below high, zeros and
+    the same state.
+    Example: `%v, %n = ember.randint %state, %low, %high : tensor<4x8xi64>`
+  }];
+  let arguments = (ins Ember_GeneratorState:$state, Ember_IndexScalar:$low, Ember_IndexScalar:$high);
+  let results = (outs Ember_Tensor:$values, Ember_GeneratorState:$next);
+  let assemblyFormat = "$state `,` $low `,` $high attr-dict `:` type($values)";
+}
+
 def Ember_RandpermOp : Ember_DrawingOp<"randperm"> {
   let summary = "0 … n - 1 in random order";
   let description = [{

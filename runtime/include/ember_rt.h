@@ -179,6 +179,8 @@ void ember_rt_draw_uniform(const uint8_t *state, uint8_t *next, uint32_t dtype, 
 void ember_rt_draw_normal(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 void ember_rt_draw_normal_singly(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a,
                                  double b);
+/* a and b: the bits of two int64, low and high; zeros where low is not below high. */
+void ember_rt_draw_randint(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 void ember_rt_draw_bernoulli(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 void ember_rt_draw_randperm(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b);
 

@@ -55,6 +55,17 @@ void ember_rt_draw_bernoulli(const uint8_t *state, uint8_t *next, uint32_t dtype
   ember_rt_bernoulli(&drawing.generator, dtype, out, count, a);
 }
 
+void ember_rt_draw_randint(const uint8_t *state, uint8_t *next, uint32_t dtype, void *out, int64_t count, double a, double b) {
+  int64_t low, high;
+  memcpy(&low, &a, sizeof low);
+  memcpy(&high, &b, sizeof high);
+  Drawing drawing(state, next);
+  if (low < high)
+    ember_rt_randint(&drawing.generator, dtype, out, count, low, high);
+  else // a kernel has no way to refuse
+    memset(out, 0, static_cast<size_t>(count) * ember_rt_dtype_size(dtype));
+}
+
 void ember_rt_draw_randperm(const uint8_t *state, uint8_t *next, uint32_t, void *out, int64_t count, double, double) {
   Drawing drawing(state, next);
   ember_rt_randperm(&drawing.generator, static_cast<int64_t *>(out), count);

@@ -20,6 +20,7 @@ public:
     Tensor y = x + 0.1 * ember::randn_like(x) + ember::empty({8}).uniform_(-1, 1);
     y = y * ember::empty({8}).bernoulli_(0.75);
     y = y + ember::empty({8, x.size(0)}).t().normal_(0, 0.5);
+    y = y + 0.25 * ember::randint(-3, 9, {8}, ember::kFloat32);
     return F::dropout(ember::index_select(y, 1, ember::randperm(8)), 0.5, training);
   }
 };

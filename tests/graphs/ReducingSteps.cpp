@@ -84,7 +84,7 @@ Value Grower::drawn(Value x) {
   if (!state)
     state = argument({5056}, IntegerType::get(builder.getContext(), 8, IntegerType::Unsigned), Holds::State);
   Value probability = argument({}, builder.getF64Type(), Holds::Probability), values;
-  size_t kind = pick(5);
+  size_t kind = pick(6);
   if (kind == 0 || kind == 4)
     x = asFloat(x);
   switch (kind) {
@@ -97,6 +97,10 @@ Value Grower::drawn(Value x) {
     break;
   case 3:
     values = op("randperm", {state}, {tensorOf({elementCount(typeOf(x))}, builder.getI64Type()), state.getType()});
+    break;
+  case 5:
+    values = op("randint", {state, constantIndex(-3), constantIndex(int64_t(1) << (pick(2) ? 3 : 40))},
+                {x.getType(), state.getType()});
     break;
   default:
     values = op("dropout", {x, probability, argument({}, builder.getI1Type(), Holds::Flag), state},

@@ -143,7 +143,10 @@ func.func @random(%s: tensor<5056xui8>, %a: tensor<f64>, %t: tensor<i1>) -> tens
   %v, %1 = ember.normal %0, %a, %a : tensor<?xf64, #ember.dims<[B]>>
   %w, %2 = ember.bernoulli %1, %a : tensor<4xi1>
   %r, %3 = ember.randperm %2 : tensor<10xi64>
-  %o, %6 = ember.normal %3, %a, %a singly : tensor<4x8xf32>
+  %low = ember.constant dense<-7> : tensor<i64>
+  %high = ember.constant dense<9> : tensor<i64>
+  %k, %5 = ember.randint %3, %low, %high : tensor<3x5xi32>
+  %o, %6 = ember.normal %5, %a, %a singly : tensor<4x8xf32>
   %y, %scale, %4 = ember.dropout %u, %a, %t, %6 : tensor<4x8xf32>
   return %4 : tensor<5056xui8>
 }

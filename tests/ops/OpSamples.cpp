@@ -169,6 +169,10 @@ const OpSample kOthers[] = {
      "%r: <M,N>, %next: <5056:ui8>", Dtypes::Floats},
     {"normal", "%s: <5056:ui8>, %p: <:f64>, %z: <M,N>", "%r, %next = ember.normal %s, %p, %p singly : <M,N>",
      "%r: <M,N>, %next: <5056:ui8>", Dtypes::Floats},
+    {"randint", "%s: <5056:ui8>, %z: <M,N>",
+     "%a = ember.constant dense<-7> : <:i64>\n%b = ember.constant dense<1000000000000> : <:i64>\n%r, %next = ember.randint %s, "
+     "%a, %b : <M,N>",
+     "%r: <M,N>, %next: <5056:ui8>", Dtypes::All},
     {"bernoulli", "%s: <5056:ui8>, %p: <:f64>, %z: <M,N>", "%r, %next = ember.bernoulli %s, %p : <M,N>",
      "%r: <M,N>, %next: <5056:ui8>", Dtypes::All},
     {"randperm", "%s: <5056:ui8>, %z: <M,N>", "%r, %next = ember.randperm %s : <N:i64>", "%r: <N:i64>, %next: <5056:ui8>",

@@ -58,9 +58,9 @@ struct TraceOptions {
 /// Records `function` on the examples. Data-dependent C++ control flow is followed once. Nothing runs: buffers and the default
 /// generator are afterwards as before.
 ///
-/// What the function draws (dropout in training, uniform_, normal_, bernoulli_, randperm) is drawn when the trace runs, from the
-/// default generator, which goes on as it does for the function: equal bits for the same seed. What a module writes to its
-/// buffers (running statistics in training) is written to the trace's own.
+/// What the function draws (dropout in training, uniform_, normal_, bernoulli_, random_, randint, randperm) is drawn when the
+/// trace runs, from the default generator, which goes on as it does for the function: equal bits for the same seed. What a module
+/// writes to its buffers (running statistics in training) is written to the trace's own.
 ///
 /// With named sizes the function is recorded several times, at sizes near the examples': what differs between the recordings by
 /// sizes alone becomes a polynomial of the names. The result runs for every size and gives the bits of a recording at that size.

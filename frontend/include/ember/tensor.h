@@ -129,6 +129,8 @@ public:
   Tensor &uniform_(double low = 0, double high = 1, Here where = Here::current());
   Tensor &normal_(double mean = 0, double std = 1, Here where = Here::current());
   Tensor &bernoulli_(double p = 0.5, Here where = Here::current());
+  /// Whole numbers from [low, high).
+  Tensor &random_(int64_t low, int64_t high, Here where = Here::current());
 
   // ---- element by element
   Tensor neg(Here where = Here::current()) const;
