@@ -2,6 +2,7 @@
 #include "ember/functional.h"
 
 #include "functions/Build.h"
+#include "ir/ops/Constant.h"
 #include "ir/ops/Pooling.h"
 #include "ir/ops/View.h"
 
@@ -18,18 +19,21 @@ namespace {
 // The windows of one call, checked. Rounding sizes up (ceil_mode) lets the last window reach beyond the padded input, by
 // `excess`; one that would start beyond the input and its first border is left out.
 struct Windows {
-  Shape kernel, stride, padding, excess = {0, 0};
+  Shape kernel, stride, padding, dilation, excess = {0, 0};
 
-  Windows(const Tensor &input, Shape kernelSizes, Shape strides, Shape paddings, bool ceil)
-      : kernel(std::move(kernelSizes)), stride(strides.empty() ? kernel : std::move(strides)), padding(std::move(paddings)) {
+  Windows(const Tensor &input, Shape kernelSizes, Shape strides, Shape paddings, Shape dilations, bool ceil)
+      : kernel(std::move(kernelSizes)), stride(strides.empty() ? kernel : std::move(strides)), padding(std::move(paddings)),
+        dilation(std::move(dilations)) {
     for (int d = 0; d < 2; ++d) {
       if (kernel[d] < 1 || stride[d] < 1)
         throw Error("kernel size and stride should be greater than zero");
       if (padding[d] < 0)
         throw Error("pad must be non-negative, but got pad: " + std::to_string(padding[d]));
-      if (2 * padding[d] > kernel[d])
+      if (dilation[d] < 1)
+        throw Error("dilation should be greater than zero, but got dilation: " + std::to_string(dilation[d]));
+      if (padding[d] > span(d) / 2)
         throw Error("pad should be at most half of effective kernel size, but got pad=" + std::to_string(padding[d]) +
-                    ", kernel_size=" + std::to_string(kernel[d]));
+                    ", kernel_size=" + std::to_string(kernel[d]) + " and dilation=" + std::to_string(dilation[d]));
     }
     Shape sizes = {sizeOf(input, 0, ceil), sizeOf(input, 1, ceil)};
     if (sizes[0] >= 1 && sizes[1] >= 1)
@@ -40,8 +44,11 @@ struct Windows {
                 "). Output size is too small");
   }
 
+  // From the first element of a window to the last.
+  int64_t span(int d) const { return dilation[d] * (kernel[d] - 1) + 1; }
+
   int64_t sizeOf(const Tensor &input, int d, bool ceil) {
-    int64_t size = input.size(2 + d), room = size + 2 * padding[d] - kernel[d];
+    int64_t size = input.size(2 + d), room = size + 2 * padding[d] - span(d);
     if (room < 0 && !(ceil && room + stride[d] > 0))
       return 0;
     int64_t count = room < 0 ? 0 : room / stride[d], wanted = count * stride[d];
@@ -81,17 +88,42 @@ Tensor counts(Entry &entry, const Tensor &input, const Windows &windows, bool wi
 
 } // namespace
 
-Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding, bool ceil_mode, Here where) {
+// The input as far as windows reach, nothing beyond it being larger.
+static Tensor reached(const Tensor &image, const Windows &windows, Here where) {
+  if (!windows.reachesBeyond())
+    return image;
+  return pad(image, {0, windows.excess[1], 0, windows.excess[0]}, "constant", -std::numeric_limits<double>::infinity(), where);
+}
+
+Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding, Shape dilation, bool ceil_mode, Here where) {
   Entry entry(where);
-  return pooled(input, where, [&](Tensor image) {
-    Windows windows(image, kernel, stride, padding, ceil_mode);
-    if (windows.reachesBeyond())
-      image =
-          pad(image, {0, windows.excess[1], 0, windows.excess[0]}, "constant", -std::numeric_limits<double>::infinity(), where);
-    return made(entry.recorder.emit<MaxPool2dOp>(record::read(image), ArrayRef<int64_t>(windows.kernel),
-                                                 ArrayRef<int64_t>(windows.stride), ArrayRef<int64_t>(windows.padding)),
+  return pooled(input, where, [&](const Tensor &image) {
+    Windows windows(image, kernel, stride, padding, dilation, ceil_mode);
+    return made(entry.recorder.emit<MaxPool2dOp>(record::read(reached(image, windows, where)), ArrayRef<int64_t>(windows.kernel),
+                                                 ArrayRef<int64_t>(windows.stride), ArrayRef<int64_t>(windows.padding),
+                                                 ArrayRef<int64_t>(windows.dilation)),
                 "MaxPool2DWithIndicesBackward0");
   });
+}
+
+std::pair<Tensor, Tensor> max_pool2d_with_indices(const Tensor &input, Shape kernel, Shape stride, Shape padding, Shape dilation,
+                                                  bool ceil_mode, Here where) {
+  Entry entry(where);
+  Tensor values = max_pool2d(input, kernel, stride, padding, dilation, ceil_mode, where);
+  Tensor places = pooled(input.detach(), where, [&](const Tensor &image) {
+    Windows windows(image, kernel, stride, padding, dilation, ceil_mode);
+    Tensor whole = reached(image, windows, where);
+    Shape plane = {image.size(2), image.size(3)};
+    Value flat = entry.recorder.emit<IotaOp>(typeOf({plane[0] * plane[1]}, kInt64), 0);
+    Tensor positions = made(entry.recorder.emit<ReshapeOp>(typeOf(plane, kInt64), flat), "");
+    if (windows.reachesBeyond()) // places count in the input's own plane
+      positions = pad(positions, {0, windows.excess[1], 0, windows.excess[0]}, "constant", 0, where);
+    return made(entry.recorder.emit<MaxPool2dIndicesOp>(record::read(whole), record::read(positions),
+                                                        ArrayRef<int64_t>(windows.kernel), ArrayRef<int64_t>(windows.stride),
+                                                        ArrayRef<int64_t>(windows.padding), ArrayRef<int64_t>(windows.dilation)),
+                "");
+  });
+  return {values, places};
 }
 
 Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding, bool ceil_mode, bool count_include_pad,
@@ -100,7 +132,7 @@ Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding
   if (divisor_override == 0)
     throw Error("divisor must be not zero");
   return pooled(input, where, [&](Tensor image) {
-    Windows windows(image, kernel, stride, padding, ceil_mode);
+    Windows windows(image, kernel, stride, padding, {1, 1}, ceil_mode);
     bool isFull = (count_include_pad || (windows.padding[0] == 0 && windows.padding[1] == 0)) && !windows.reachesBeyond();
     Tensor divisor;
     if (!divisor_override && !isFull)

@@ -160,11 +160,16 @@ static std::vector<int64_t> sizes(Pair pair) { return {pair.height, pair.width};
 MaxPool2dImpl::MaxPool2dImpl(Pair kernel_size, MaxPoolOptions options) : kernelSize(kernel_size), options(options) {}
 Tensor MaxPool2dImpl::forward(const Tensor &input) {
   return functional::max_pool2d(input, sizes(kernelSize), sizes(options.stride.value_or(kernelSize)), sizes(options.padding),
-                                options.ceil_mode);
+                                sizes(options.dilation), options.ceil_mode);
+}
+std::pair<Tensor, Tensor> MaxPool2dImpl::forward_with_indices(const Tensor &input) {
+  return functional::max_pool2d_with_indices(input, sizes(kernelSize), sizes(options.stride.value_or(kernelSize)),
+                                             sizes(options.padding), sizes(options.dilation), options.ceil_mode);
 }
 std::string MaxPool2dImpl::extra_repr() const {
   return "kernel_size=" + shortPairText(kernelSize) + ", stride=" + shortPairText(options.stride.value_or(kernelSize)) +
-         ", padding=" + shortPairText(options.padding) + ", dilation=1, ceil_mode=" + boolText(options.ceil_mode);
+         ", padding=" + shortPairText(options.padding) + ", dilation=" + shortPairText(options.dilation) +
+         ", ceil_mode=" + boolText(options.ceil_mode);
 }
 
 AvgPool2dImpl::AvgPool2dImpl(Pair kernel_size, AvgPoolOptions options) : kernelSize(kernel_size), options(options) {}

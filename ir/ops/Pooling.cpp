@@ -16,9 +16,19 @@ namespace {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+constexpr int64_t kUndilated[] = {1, 1};
+
+template <typename Op> ArrayRef<int64_t> dilationOf(Op op) {
+  if constexpr (requires { op.getDilation(); })
+    return op.getDilation();
+  else
+    return kUndilated;
+}
+
 struct Window {
-  ArrayRef<int64_t> kernel, stride, padding;
-  template <typename Op> explicit Window(Op op) : kernel(op.getKernel()), stride(op.getStride()), padding(op.getPadding()) {}
+  ArrayRef<int64_t> kernel, stride, padding, dilation;
+  template <typename Op>
+  explicit Window(Op op) : kernel(op.getKernel()), stride(op.getStride()), padding(op.getPadding()), dilation(dilationOf(op)) {}
 
   SmallVector<SizeExpr> taps() const { return {SizeExpr(kernel[0]), SizeExpr(kernel[1])}; }
 
@@ -26,7 +36,7 @@ struct Window {
   Access input(RankedTensorType type, ArrayRef<Expr> l, Space &space) const {
     Access access{{l[0], l[1]}, {}};
     for (unsigned d = 0; d < 2; ++d) {
-      access.indices.push_back(l[2 + d] * Expr(stride[d]) + l[4 + d] - Expr(padding[d]));
+      access.indices.push_back(l[2 + d] * Expr(stride[d]) + l[4 + d] * Expr(dilation[d]) - Expr(padding[d]));
       if (padding[d] != 0)
         access.inside.push_back({access.indices.back(), space.size(dimSize(type, 2 + d))});
     }
@@ -37,7 +47,7 @@ struct Window {
   Access output(RankedTensorType type, ArrayRef<Expr> l, Space &space) const {
     Access access{{l[0], l[1]}, {}};
     for (unsigned d = 0; d < 2; ++d) {
-      Expr shifted = l[2 + d] + Expr(padding[d]) - l[4 + d], position = shifted;
+      Expr shifted = l[2 + d] + Expr(padding[d]) - l[4 + d] * Expr(dilation[d]), position = shifted;
       if (stride[d] > 1) {
         position = space.floorDiv(shifted, Expr(stride[d]));
         access.inside.push_back({shifted - position * Expr(stride[d]), Expr(1)});
@@ -54,7 +64,7 @@ struct Window {
       SmallVector<int64_t> o = out.unflatten(flat);
       for (int64_t i = 0; i < kernel[0]; ++i)
         for (int64_t j = 0; j < kernel[1]; ++j) {
-          int64_t h = o[2] * stride[0] + i - padding[0], w = o[3] * stride[1] + j - padding[1];
+          int64_t h = o[2] * stride[0] + i * dilation[0] - padding[0], w = o[3] * stride[1] + j * dilation[1] - padding[1];
           if (h >= 0 && h < in.shape()[2] && w >= 0 && w < in.shape()[3])
             visit(flat, in.flatten({o[0], o[1], h, w}));
         }
@@ -63,22 +73,27 @@ struct Window {
 };
 
 LogicalResult inferPooled(std::optional<Location> loc, StringRef name, RankedTensorType input, ArrayRef<int64_t> kernel,
-                          ArrayRef<int64_t> stride, ArrayRef<int64_t> padding, Type dtype, SmallVectorImpl<Type> &results) {
+                          ArrayRef<int64_t> stride, ArrayRef<int64_t> padding, ArrayRef<int64_t> dilation, Type dtype,
+                          SmallVectorImpl<Type> &results) {
   if (input.getRank() != 4)
     return emitOptionalError(loc, name, ": expected an input of rank 4 (it is ", input, ")");
-  if (kernel.size() != 2 || stride.size() != 2 || padding.size() != 2)
-    return emitOptionalError(loc, name, ": expected two kernel sizes, strides and paddings");
+  if (kernel.size() != 2 || stride.size() != 2 || padding.size() != 2 || dilation.size() != 2)
+    return emitOptionalError(loc, name, ": expected two kernel sizes, strides, paddings and dilations");
   SmallVector<SizeExpr> sizes{dimSize(input, 0), dimSize(input, 1)};
   for (unsigned d = 0; d < 2; ++d) {
     std::optional<int64_t> size = dimSize(input, 2 + d).constant();
     if (!size)
       return emitOptionalError(loc, name, ": expected a height and width known when the program is recorded (it is ", input, ")");
-    if (kernel[d] < 1 || stride[d] < 1 || padding[d] < 0 || 2 * padding[d] > kernel[d])
-      return emitOptionalError(loc, name, ": expected kernel and stride of at least 1 and padding of at most half the kernel");
-    if (kernel[d] > *size + 2 * padding[d])
-      return emitOptionalError(loc, name, ": dimension ", 2 + d, ": the kernel is ", kernel[d], " but the padded input has ",
+    int64_t span = 0; // of a dilated kernel; files may hold any numbers
+    bool overflows = kernel[d] < 1 || dilation[d] < 1 || __builtin_mul_overflow(kernel[d] - 1, dilation[d], &span) ||
+                     __builtin_add_overflow(span, 1, &span);
+    if (overflows || stride[d] < 1 || padding[d] < 0 || padding[d] > span / 2)
+      return emitOptionalError(
+          loc, name, ": expected kernel, stride and dilation of at least 1 and padding of at most half the dilated kernel");
+    if (span > *size + 2 * padding[d])
+      return emitOptionalError(loc, name, ": dimension ", 2 + d, ": the kernel is ", span, " but the padded input has ",
                                *size + 2 * padding[d]);
-    sizes.push_back(SizeExpr((*size + 2 * padding[d] - kernel[d]) / stride[d] + 1));
+    sizes.push_back(SizeExpr((*size + 2 * padding[d] - span) / stride[d] + 1));
   }
   results.push_back(tensorOf(sizes, dtype));
   return success();
@@ -87,8 +102,8 @@ LogicalResult inferPooled(std::optional<Location> loc, StringRef name, RankedTen
 // A gradient's operand has the shape and dtype of what pooling its result gives.
 template <typename Op> LogicalResult verifyPooled(Op op, Value pooled, RankedTensorType input, Type dtype) {
   SmallVector<Type> expected;
-  if (failed(inferPooled(op.getLoc(), op->getName().stripDialect(), input, op.getKernel(), op.getStride(), op.getPadding(), dtype,
-                         expected)))
+  if (failed(inferPooled(op.getLoc(), op->getName().stripDialect(), input, op.getKernel(), op.getStride(), op.getPadding(),
+                         dilationOf(op), dtype, expected)))
     return failure();
   if (pooled.getType() != expected[0])
     return op.emitOpError("expected an operand of type ") << expected[0] << ", found " << pooled.getType();
@@ -143,7 +158,7 @@ LogicalResult MaxPool2dOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
                                             SmallVectorImpl<Type> &results) {
   auto input = cast<RankedTensorType>(adaptor.getInput().getType());
   return inferPooled(loc, "max_pool2d", input, adaptor.getKernel(), adaptor.getStride(), adaptor.getPadding(),
-                     input.getElementType(), results);
+                     adaptor.getDilation(), input.getElementType(), results);
 }
 SmallVector<SizeExpr> MaxPool2dOp::reducedSizes() { return Window(*this).taps(); }
 Access MaxPool2dOp::access(unsigned, ArrayRef<Expr> loops, Space &space) {
@@ -159,9 +174,10 @@ SmallVector<Value> MaxPool2dOp::combine(OpBuilder &builder, Location loc, ValueR
 SmallVector<Value> MaxPool2dOp::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {
   Location loc = getLoc();
   Value position = positions(builder, loc, typeOf(getInput()));
-  Value indices = MaxPool2dIndicesOp::create(builder, loc, getInput(), position, getKernel(), getStride(), getPadding());
+  Value indices =
+      MaxPool2dIndicesOp::create(builder, loc, getInput(), position, getKernel(), getStride(), getPadding(), getDilation());
   return {MaxPool2dGradOp::create(builder, loc, getInput().getType(), cotangents[0], indices, position, getKernel(), getStride(),
-                                  getPadding())};
+                                  getPadding(), getDilation())};
 }
 void MaxPool2dOp::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getInput()); }
 LogicalResult MaxPool2dOp::evaluate(ArrayRef<const ReferenceTensor *> operands, MutableArrayRef<ReferenceTensor> results) {
@@ -179,7 +195,7 @@ LogicalResult MaxPool2dOp::evaluate(ArrayRef<const ReferenceTensor *> operands, 
 LogicalResult MaxPool2dIndicesOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
                                                    SmallVectorImpl<Type> &results) {
   return inferPooled(loc, "max_pool2d_indices", cast<RankedTensorType>(adaptor.getInput().getType()), adaptor.getKernel(),
-                     adaptor.getStride(), adaptor.getPadding(), IntegerType::get(context, 64), results);
+                     adaptor.getStride(), adaptor.getPadding(), adaptor.getDilation(), IntegerType::get(context, 64), results);
 }
 SmallVector<SizeExpr> MaxPool2dIndicesOp::reducedSizes() { return Window(*this).taps(); }
 Access MaxPool2dIndicesOp::access(unsigned operand, ArrayRef<Expr> loops, Space &space) {
@@ -270,7 +286,7 @@ bool MaxPool2dGradOp::relativeToMagnitude() { return true; }
 LogicalResult WindowSumOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                             SmallVectorImpl<Type> &results) {
   auto input = cast<RankedTensorType>(adaptor.getInput().getType());
-  return inferPooled(loc, "window_sum", input, adaptor.getKernel(), adaptor.getStride(), adaptor.getPadding(),
+  return inferPooled(loc, "window_sum", input, adaptor.getKernel(), adaptor.getStride(), adaptor.getPadding(), kUndilated,
                      input.getElementType(), results);
 }
 SmallVector<SizeExpr> WindowSumOp::reducedSizes() { return Window(*this).taps(); }

@@ -66,24 +66,29 @@ std::vector<Case> strides() {
 }
 
 struct Pool {
-  int64_t height, width, kernel, stride, padding;
+  int64_t height, width, kernel, stride, padding, dilation = 1;
 };
 
 std::vector<Case> windows() {
   std::vector<Case> cases;
-  for (Pool p :
-       {Pool{8, 8, 2, 2, 0}, Pool{9, 11, 3, 2, 1}, Pool{7, 5, 2, 2, 0}, Pool{8, 75, 3, 2, 1}, Pool{6, 140, 2, 2, 0},
-        Pool{10, 70, 3, 3, 1}, Pool{9, 70, 2, 4, 0}, Pool{6, 37, 3, 1, 1}, Pool{12, 50, 5, 4, 2}, Pool{11, 40, 7, 5, 0}}) {
-    int64_t h = (p.height + 2 * p.padding - p.kernel) / p.stride + 1, w = (p.width + 2 * p.padding - p.kernel) / p.stride + 1;
+  for (Pool p : {Pool{8, 8, 2, 2, 0}, Pool{9, 11, 3, 2, 1}, Pool{7, 5, 2, 2, 0}, Pool{8, 75, 3, 2, 1}, Pool{6, 140, 2, 2, 0},
+                 Pool{10, 70, 3, 3, 1}, Pool{9, 70, 2, 4, 0}, Pool{6, 37, 3, 1, 1}, Pool{12, 50, 5, 4, 2}, Pool{11, 40, 7, 5, 0},
+                 Pool{9, 70, 3, 1, 2, 2}, Pool{12, 45, 2, 2, 1, 3}, Pool{11, 83, 3, 2, 0, 3}}) {
+    int64_t span = p.dilation * (p.kernel - 1) + 1;
+    int64_t h = (p.height + 2 * p.padding - span) / p.stride + 1, w = (p.width + 2 * p.padding - span) / p.stride + 1;
     std::string x = type({2, 3, p.height, p.width}), y = type({2, 3, h, w}), i = type({2, 3, h, w}, "i64"),
                 q = type({p.height, p.width}, "i64"), flat = type({p.height * p.width}, "i64");
     auto pair = [](int64_t n) { return "[" + std::to_string(n) + ", " + std::to_string(n) + "]"; };
     std::string window = "kernel " + pair(p.kernel) + " stride " + pair(p.stride) + " padding " + pair(p.padding);
+    if (p.dilation > 1)
+      window += " dilation " + pair(p.dilation);
     std::string size = std::to_string(p.height) + "x" + std::to_string(p.width) + "_" + std::to_string(p.kernel) + "s" +
-                       std::to_string(p.stride);
+                       std::to_string(p.stride) + (p.dilation > 1 ? "d" + std::to_string(p.dilation) : "");
     cases.push_back(unary("max_" + size, "max_pool2d %x " + window, x, y, 0));
-    cases.push_back(unary("sum_" + size, "window_sum %x " + window, x, y, 32));
-    cases.push_back(unary("sum_grad_" + size, "window_sum_grad %x " + window, y, x, 32, "neg"));
+    if (p.dilation == 1) {
+      cases.push_back(unary("sum_" + size, "window_sum %x " + window, x, y, 32));
+      cases.push_back(unary("sum_grad_" + size, "window_sum_grad %x " + window, y, x, 32, "neg"));
+    }
     cases.push_back({"max_grad_" + size,
                      "func.func @main(%x: " + x + ", %g: " + y + ") -> " + x + " {\n%f = ember.iota 0 : " + flat +
                          "\n%p = ember.reshape %f : " + flat + " -> " + q + "\n%i = ember.max_pool2d_indices %x, %p " + window +

@@ -50,6 +50,17 @@ Tensor maxPool(const Options &options, const Tensors &in) {
                                                                    .ceil_mode = options.whole("ceil") != 0})(in[0]);
 }
 
+// The values times their places: both must be right.
+Tensor placesOfMaxima(const Options &options, const Tensors &in) {
+  nn::MaxPool2d pool(options.whole("kernel"), nn::MaxPoolOptions{.stride = options.whole("stride"),
+                                                                 .padding = options.whole("padding"),
+                                                                 .dilation = options.whole("dilation"),
+                                                                 .ceil_mode = options.whole("ceil") != 0});
+  auto [values, places] = pool->forward_with_indices(in[0]);
+  EXPECT_TRUE(ember::equal(values, pool(in[0])));
+  return values * (places.to(ember::kFloat64) + 1);
+}
+
 Tensor averagePool(const Options &options, const Tensors &in) {
   nn::AvgPoolOptions own{.stride = options.whole("stride"),
                          .padding = options.whole("padding"),
@@ -86,7 +97,8 @@ Tensor padded(const Options &options, const Tensors &in) {
 }
 
 const std::map<std::string, std::function<Tensor(const Options &, const Tensors &)>> kKinds = {
-    {"cross_entropy", crossEntropy}, {"max_pool", maxPool}, {"avg_pool", averagePool}, {"conv", convolution}, {"pad", padded}};
+    {"cross_entropy", crossEntropy}, {"max_pool", maxPool}, {"max_pool_places", placesOfMaxima},
+    {"avg_pool", averagePool},       {"conv", convolution}, {"pad", padded}};
 
 void expectClose(const Tensor &found, const Tensor &expected, const std::string &what) {
   ASSERT_EQ(found.sizes(), expected.sizes()) << what;
@@ -119,7 +131,8 @@ TEST_P(GoldenOptions, ValueAndGradientsAsPyTorch) {
   EXPECT_GT(checked, 4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, GoldenOptions, testing::Values("cross_entropy", "max_pool", "avg_pool", "conv", "pad"),
+INSTANTIATE_TEST_SUITE_P(Kinds, GoldenOptions,
+                         testing::Values("cross_entropy", "max_pool", "max_pool_places", "avg_pool", "conv", "pad"),
                          [](const auto &info) { return info.param; });
 
 // ---- what is refused
@@ -156,6 +169,12 @@ const std::vector<Refusal> &refusals() {
       {"divisor", [] { F::avg_pool2d(ones({1, 1, 3, 3}), {2, 2}, {}, {0, 0}, false, true, 0); }, "divisor must be not zero"},
       {"negative_padding", [] { F::max_pool2d(ones({1, 1, 3, 3}), {2, 2}, {}, {-1, 0}); },
        "pad must be non-negative, but got pad: -1"},
+      {"wide_padding", [] { F::max_pool2d(ones({1, 1, 9, 9}), {3, 3}, {}, {3, 0}, {2, 1}); },
+       "pad should be at most half of effective kernel size, but got pad=3, kernel_size=3 and dilation=2"},
+      {"pool_dilation", [] { F::max_pool2d(ones({1, 1, 9, 9}), {3, 3}, {}, {0, 0}, {2, 0}); },
+       "dilation should be greater than zero, but got dilation: 0"},
+      {"wide_window", [] { F::max_pool2d(ones({1, 1, 4, 9}), {3, 3}, {}, {0, 0}, {2, 1}); },
+       "Given input size: (1x4x9). Calculated output size: (1x0x3). Output size is too small"},
       {"flat_image", [] { F::max_pool2d(ones({3, 3}), {2, 2}); }, "non-empty 3D or 4D (batch mode) tensor expected for input"},
       {"wraps_twice",
        [] { nn::Conv2d(1, 1, 3, nn::Conv2dOptions{.padding = 4, .padding_mode = "circular"})(ones({1, 1, 3, 3})); },
@@ -200,6 +219,8 @@ TEST(Options, LayersPrintThem) {
             "Conv2d(1, 1, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), padding_mode=circular)");
   EXPECT_EQ(text(nn::MaxPool2d(2, nn::MaxPoolOptions{.ceil_mode = true})),
             "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=True)");
+  EXPECT_EQ(text(nn::MaxPool2d(3, nn::MaxPoolOptions{.stride = nn::Pair(1, 2), .dilation = nn::Pair(2, 1)})),
+            "MaxPool2d(kernel_size=3, stride=(1, 2), padding=0, dilation=(2, 1), ceil_mode=False)");
   EXPECT_EQ(text(nn::BatchNorm2d(3, nn::BatchNormOptions{.momentum = std::nullopt, .affine = false})),
             "BatchNorm2d(3, eps=1e-05, momentum=None, affine=False, track_running_stats=True)");
 }

@@ -70,6 +70,13 @@ def cases():
                           ("circular", (3, 1, 2, 4))):
         yield "pad", dict(mode=mode, **{f"b{i}": b for i, b in enumerate(borders)}), \
             lambda x, m=mode, b=borders: F.pad(x, b, m, 0.5 if m == "constant" else 0), [normal(1, 2, 4, 3)]
+    for kernel, stride, padding, dilation, ceil in ((2, 1, 0, 1, 0), (2, 2, 0, 2, 0), (3, 1, 1, 2, 0), (3, 2, 1, 2, 1), (2, 3, 1, 3, 1),
+                                                    (3, 3, 1, 1, 1)):
+        def values_by_place(x, k=kernel, s=stride, p=padding, d=dilation, c=ceil):
+            values, places = F.max_pool2d(x, k, s, p, d, bool(c), return_indices=True)
+            return values * (places.double() + 1)
+        options = dict(kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil=ceil)
+        yield "max_pool_places", options, values_by_place, [normal(2, 2, 8, 7)]
 
 
 rows = []

@@ -59,8 +59,10 @@ Value Grower::pooled(Value x) {
   Sizes sizes = sizesOf(x);
   int64_t width = std::min<int64_t>({2, *sizes[2].constant(), *sizes[3].constant()});
   SmallVector<int64_t> kernel{width, width}, stride{1 + static_cast<int64_t>(pick(2)), 2}, padding{0, 0};
+  bool isWide = *sizes[2].constant() > 2 && *sizes[3].constant() > 2;
+  SmallVector<int64_t> dilation{isWide && pick(2) ? 2 : 1, 1};
   if (pick(2))
-    return MaxPool2dOp::create(builder, loc, x, kernel, stride, padding);
+    return MaxPool2dOp::create(builder, loc, x, kernel, stride, padding, dilation);
   return bounded(WindowSumOp::create(builder, loc, x, kernel, stride, padding));
 }
 

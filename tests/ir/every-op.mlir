@@ -93,6 +93,7 @@ func.func @indexing(%x: tensor<10x4xf32>, %i: tensor<3xi64>, %j: tensor<10x2xi64
 }
 
 func.func @windows(%x: tensor<1x3x8x8xf32>, %p: tensor<8x8xi64>) -> (tensor<1x3x8x8xf32>, tensor<1x3x8x8xf32>) {
+  %d = ember.max_pool2d %x kernel [2, 2] stride [2, 2] padding [1, 1] dilation [3, 2] : tensor<1x3x8x8xf32> -> tensor<1x3x4x4xf32>
   %0 = ember.max_pool2d %x kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x3x8x8xf32> -> tensor<1x3x4x4xf32>
   %1 = ember.max_pool2d_indices %x, %p kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x3x8x8xf32>, tensor<8x8xi64> -> tensor<1x3x4x4xi64>
   %2 = ember.max_pool2d_grad %0, %1, %p kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x3x4x4xf32>, tensor<1x3x4x4xi64>, tensor<8x8xi64> -> tensor<1x3x8x8xf32>

@@ -59,7 +59,7 @@ func.func @axes(%x: tensor<2x3xf32>) -> tensor<2xf32> {
 // -----
 
 func.func @pool_arrays(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x4x4xf32> {
-  // expected-error @below {{max_pool2d: expected two kernel sizes, strides and paddings}}
+  // expected-error @below {{max_pool2d: expected two kernel sizes, strides, paddings and dilations}}
   // expected-error @below {{failed to infer returned types}}
   %0 = ember.max_pool2d %x kernel [2] stride [2, 2] padding [0, 0] : tensor<1x3x8x8xf32> -> tensor<1x3x4x4xf32>
   return %0 : tensor<1x3x4x4xf32>

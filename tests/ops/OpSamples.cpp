@@ -146,6 +146,9 @@ const OpSample kOthers[] = {
     {"max_pool2d", "%x: <M,2,7,6>",
      "%r = ember.max_pool2d %x kernel [3, 2] stride [1, 2] padding [1, 0] : <M,2,7,6> -> <M,2,7,3>", "%r: <M,2,7,3>",
      Dtypes::Floats},
+    {"max_pool2d", "%x: <M,2,7,6>",
+     "%r = ember.max_pool2d %x kernel [3, 2] stride [2, 1] padding [1, 1] dilation [2, 3] : <M,2,7,6> -> <M,2,3,5>",
+     "%r: <M,2,3,5>", Dtypes::Floats},
     {"max_pool2d_indices", "%x: <M,2,7,6>", R"(%o = ember.iota 0 : <42:i64>
        %q = ember.reshape %o : <42:i64> -> <7,6:i64>
        %r = ember.max_pool2d_indices %x, %q kernel [3, 2] stride [1, 2] padding [1, 0] : <M,2,7,6>, <7,6:i64> -> <M,2,7,3:i64>)",

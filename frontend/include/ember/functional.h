@@ -4,6 +4,7 @@
 #include "ember/tensor.h"
 
 #include <optional>
+#include <utility>
 
 namespace ember::functional {
 
@@ -18,9 +19,12 @@ Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias = {}
 Tensor conv2d(const Tensor &input, const Tensor &weight, const Tensor &bias = {}, Shape stride = {1, 1}, Shape padding = {0, 0},
               Shape dilation = {1, 1}, int64_t groups = 1, Here where = Here::current());
 /// input (N, C, H, W) or (C, H, W); no stride: the kernel's. ceil_mode: sizes are rounded up, a window may reach beyond the
-/// border.
-Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, bool ceil_mode = false,
-                  Here where = Here::current());
+/// border. Elements of a window lie `dilation` apart.
+Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, Shape dilation = {1, 1},
+                  bool ceil_mode = false, Here where = Here::current());
+/// The same, and where in the input's plane each maximum was found: h W + w, int64.
+std::pair<Tensor, Tensor> max_pool2d_with_indices(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0},
+                                                  Shape dilation = {1, 1}, bool ceil_mode = false, Here where = Here::current());
 /// As max_pool2d. The sum of a window is divided by the number of its elements, borders included unless told, or by
 /// divisor_override.
 Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride = {}, Shape padding = {0, 0}, bool ceil_mode = false,

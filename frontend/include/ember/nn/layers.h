@@ -103,7 +103,6 @@ EMBER_MODULE(BatchNorm2d);
   };                                                                                                                             \
   EMBER_MODULE(NAME)
 
-EMBER_ACTIVATION(ReLU);
 EMBER_ACTIVATION(Tanh);
 EMBER_ACTIVATION(Sigmoid);
 #undef EMBER_ACTIVATION
@@ -136,8 +135,8 @@ EMBER_MODULE(Softmax);
 
 struct MaxPoolOptions {
   std::optional<Pair> stride = {}; // the kernel's
-  Pair padding = 0;
-  bool ceil_mode = false; // sizes are rounded up
+  Pair padding = 0, dilation = 1;  // elements of a window lie `dilation` apart
+  bool ceil_mode = false;          // sizes are rounded up
 };
 
 /// The largest value of each window. Without a stride the windows do not overlap. input: (N, C, H, W) or (C, H, W).
@@ -146,6 +145,8 @@ public:
   explicit MaxPool2dImpl(Pair kernel_size, MaxPoolOptions options = {});
   MaxPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0) : MaxPool2dImpl(kernel_size, MaxPoolOptions{stride, padding}) {}
   Tensor forward(const Tensor &input) override;
+  /// PyTorch's return_indices: also where in the input's plane each value was found, h W + w.
+  std::pair<Tensor, Tensor> forward_with_indices(const Tensor &input);
   std::string type_name() const override { return "MaxPool2d"; }
   std::string extra_repr() const override;
 
