@@ -176,26 +176,34 @@ namespace functional {
 
 // p = 0 and p = 1 draw nothing, as in PyTorch. The mode is part of the program: a model in evaluation draws nothing. A trace
 // keeps the op all the same, so that the traced model can be trained.
-Tensor dropout(const Tensor &input, double p, bool training, Here where) {
+Tensor dropout(const Tensor &input, double p, bool training, bool inplace, Here where) {
   Entry entry(where);
   if (!(p >= 0 && p <= 1))
     throw Error("dropout probability has to be between 0 and 1, but got " + numberText(p));
   bool keepsOp = entry.recorder.drawing && p != 1 && input.is_floating_point();
   if ((!training && !keepsOp) || p == 0 || input.numel() == 0)
     return input;
+  if (inplace)
+    record::requireWritable(input);
+  auto given = [&](Value value) {
+    if (!inplace)
+      return made(value, training ? "MulBackward0" : "");
+    record::write(input, value, "MulBackward0");
+    return input;
+  };
   if (!input.is_floating_point())
     throw Error("result type Float can't be cast to the desired output type " + scalarTypeName(input.dtype()));
   if (p == 1)
-    return input * Operand(0.0, where);
+    return given(record::read(input * Operand(0.0, where)));
   Value own = record::read(input), probability = number(p, kFloat64), isTraining = number(training, kBool);
   if (!training) { // no state is read
     Value state = broadcastTo(number(0, kUInt8), {kGeneratorBytes});
-    return made(entry.recorder.emit<DropoutOp>(own, probability, isTraining, state), "");
+    return given(entry.recorder.emit<DropoutOp>(own, probability, isTraining, state));
   }
   Draw draw(entry.recorder, 2 * static_cast<uint64_t>(input.numel()));
   auto op = entry.recorder.emit<DropoutOp>(own, probability, isTraining, draw.before).getDefiningOp<DropoutOp>();
   draw.after(op.getNext());
-  return made(op.getResult(), "MulBackward0");
+  return given(op.getResult());
 }
 
 } // namespace functional

@@ -152,4 +152,11 @@ Tensor &Tensor::div_(const Operand &other) {
   return *this;
 }
 
+Tensor &Tensor::relu_(Here where) {
+  Entry entry(where);
+  record::requireWritable(*this);
+  record::write(*this, entry.recorder.emit<ReluOp>(record::read(*this)), "ReluBackward0");
+  return *this;
+}
+
 } // namespace ember

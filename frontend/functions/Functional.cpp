@@ -13,7 +13,7 @@ using namespace ember::functions;
 
 namespace ember::functional {
 
-Tensor relu(const Tensor &input, Here where) { return input.relu(where); }
+Tensor relu(const Tensor &input, bool inplace, Here where) { return inplace ? Tensor(input).relu_(where) : input.relu(where); }
 
 Tensor gelu(const Tensor &input, const std::string &approximate, Here where) {
   Entry entry(where);

@@ -140,7 +140,7 @@ std::string BatchNorm2dImpl::extra_repr() const {
          ", track_running_stats=" + boolText(options.track_running_stats);
 }
 
-Tensor ReLUImpl::forward(const Tensor &input) { return functional::relu(input); }
+Tensor ReLUImpl::forward(const Tensor &input) { return functional::relu(input, inplace); }
 Tensor TanhImpl::forward(const Tensor &input) { return input.tanh(); }
 Tensor SigmoidImpl::forward(const Tensor &input) { return input.sigmoid(); }
 
@@ -188,12 +188,12 @@ std::string FlattenImpl::extra_repr() const {
   return "start_dim=" + std::to_string(startDim) + ", end_dim=" + std::to_string(endDim);
 }
 
-DropoutImpl::DropoutImpl(double p) : probability(p) {
+DropoutImpl::DropoutImpl(double p, bool inplace) : probability(p), inplace(inplace) {
   if (!(p >= 0 && p <= 1))
     throw Error("dropout probability has to be between 0 and 1, but got " + numberText(p));
 }
-Tensor DropoutImpl::forward(const Tensor &input) { return functional::dropout(input, probability, training); }
-std::string DropoutImpl::extra_repr() const { return "p=" + numberText(probability) + ", inplace=False"; }
+Tensor DropoutImpl::forward(const Tensor &input) { return functional::dropout(input, probability, training, inplace); }
+std::string DropoutImpl::extra_repr() const { return "p=" + numberText(probability) + ", inplace=" + boolText(inplace); }
 
 Tensor SequentialImpl::forward(const Tensor &input) {
   Tensor value = input;

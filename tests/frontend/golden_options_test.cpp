@@ -175,6 +175,8 @@ const std::vector<Refusal> &refusals() {
        "dilation should be greater than zero, but got dilation: 0"},
       {"wide_window", [] { F::max_pool2d(ones({1, 1, 4, 9}), {3, 3}, {}, {0, 0}, {2, 1}); },
        "Given input size: (1x4x9). Calculated output size: (1x0x3). Output size is too small"},
+      {"leaf_in_place", [] { nn::ReLU(true)(ones({2}).requires_grad_()); },
+       "a leaf Variable that requires grad is being used in an in-place operation."},
       {"flat_image", [] { F::max_pool2d(ones({3, 3}), {2, 2}); }, "non-empty 3D or 4D (batch mode) tensor expected for input"},
       {"wraps_twice",
        [] { nn::Conv2d(1, 1, 3, nn::Conv2dOptions{.padding = 4, .padding_mode = "circular"})(ones({1, 1, 3, 3})); },
@@ -221,8 +223,33 @@ TEST(Options, LayersPrintThem) {
             "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=True)");
   EXPECT_EQ(text(nn::MaxPool2d(3, nn::MaxPoolOptions{.stride = nn::Pair(1, 2), .dilation = nn::Pair(2, 1)})),
             "MaxPool2d(kernel_size=3, stride=(1, 2), padding=0, dilation=(2, 1), ceil_mode=False)");
+  EXPECT_EQ(text(nn::ReLU(true)), "ReLU(inplace=True)");
+  EXPECT_EQ(text(nn::Dropout(0.25, true)), "Dropout(p=0.25, inplace=True)");
   EXPECT_EQ(text(nn::BatchNorm2d(3, nn::BatchNormOptions{.momentum = std::nullopt, .affine = false})),
             "BatchNorm2d(3, eps=1e-05, momentum=None, affine=False, track_running_stats=True)");
+}
+
+// In place: the input is what comes out, and gradients are those of the plain layer.
+TEST(Options, LayersInPlace) {
+  for (bool inPlace : {false, true}) {
+    Tensor x = ember::tensor<double>({-2, 3, -1, 4}).requires_grad_(), y = x * 2;
+    Tensor z = nn::ReLU(inPlace)(y);
+    EXPECT_EQ(z.is_same(y), inPlace);
+    EXPECT_EQ(y.detach().to_vector<double>()[0], inPlace ? 0 : -4);
+    (z * z).sum().backward();
+    EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{0, 24, 0, 32}));
+    ember::manual_seed(4);
+    Tensor w = ember::ones({100}).requires_grad_(), v = w * 3;
+    nn::Dropout dropout(0.5, inPlace);
+    Tensor dropped = dropout(v);
+    EXPECT_EQ(dropped.is_same(v), inPlace);
+    dropped.sum().backward();
+    std::vector<float> values = dropped.detach().to_vector<float>(), gradient = w.grad().to_vector<float>();
+    EXPECT_EQ(values, gradient);
+    EXPECT_NE(std::count(values.begin(), values.end(), 0.0f), 0);
+    dropout->eval();
+    EXPECT_TRUE(dropout(v).is_same(v));
+  }
 }
 
 TEST(Options, ModulesHavePaths) {
@@ -231,6 +258,11 @@ TEST(Options, ModulesHavePaths) {
   for (const auto &[path, module] : net->named_modules())
     paths += path + ":" + module->type_name() + " ";
   EXPECT_EQ(paths, ":Sequential 0:Linear 1:Sequential 1.0:ReLU 1.1:Linear ");
+  nn::Sequential named;
+  named->push_back("first", nn::Linear(2, 3));
+  named->push_back("second", nn::ReLU());
+  EXPECT_EQ(named->repr(), "Sequential(\n  (first): Linear(in_features=2, out_features=3, bias=True)\n  (second): ReLU()\n)");
+  EXPECT_EQ(named(ember::ones({1, 2})).sizes(), ember::Shape({1, 3}));
 }
 
 } // namespace

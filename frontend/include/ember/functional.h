@@ -8,7 +8,8 @@
 
 namespace ember::functional {
 
-Tensor relu(const Tensor &input, Here where = Here::current());
+/// inplace: the input is written, and is the result.
+Tensor relu(const Tensor &input, bool inplace = false, Here where = Here::current());
 /// x Φ(x); "none": by erf, "tanh": by the tanh formula.
 Tensor gelu(const Tensor &input, const std::string &approximate = "none", Here where = Here::current());
 Tensor softmax(const Tensor &input, int64_t dim, Here where = Here::current());
@@ -41,7 +42,7 @@ Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, 
                   bool training, const Operand &momentum = 0.1, double eps = 1e-5, Tensor num_batches_tracked = {},
                   Here where = Here::current());
 /// Training: each element is 0 with probability p, else divided by 1 - p. Draws two words of the default generator an element.
-Tensor dropout(const Tensor &input, double p = 0.5, bool training = true, Here where = Here::current());
+Tensor dropout(const Tensor &input, double p = 0.5, bool training = true, bool inplace = false, Here where = Here::current());
 /// reduction: "mean", "sum" or "none".
 Tensor mse_loss(const Tensor &input, const Tensor &target, const std::string &reduction = "mean", Here where = Here::current());
 struct CrossEntropyOptions {

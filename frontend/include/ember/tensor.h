@@ -123,6 +123,7 @@ public:
   Tensor &sub_(const Operand &other);
   Tensor &mul_(const Operand &other);
   Tensor &div_(const Operand &other);
+  Tensor &relu_(Here where = Here::current());
   Tensor &copy_(const Tensor &source, Here where = Here::current());
   Tensor &fill_(double value, Here where = Here::current());
   Tensor &zero_(Here where = Here::current());

@@ -107,6 +107,19 @@ EMBER_ACTIVATION(Tanh);
 EMBER_ACTIVATION(Sigmoid);
 #undef EMBER_ACTIVATION
 
+/// inplace: the input is written, and is the result.
+class ReLUImpl : public Module {
+public:
+  explicit ReLUImpl(bool inplace = false) : inplace(inplace) {}
+  Tensor forward(const Tensor &input) override;
+  std::string type_name() const override { return "ReLU"; }
+  std::string extra_repr() const override { return inplace ? "inplace=True" : ""; }
+
+private:
+  bool inplace;
+};
+EMBER_MODULE(ReLU);
+
 /// x Φ(x); approximate is "none" (erf) or "tanh".
 class GELUImpl : public Module {
 public:
@@ -191,27 +204,30 @@ private:
 };
 EMBER_MODULE(Flatten);
 
-/// In training, zeroes each element with probability p and scales the rest by 1 / (1 - p).
+/// In training, zeroes each element with probability p and scales the rest by 1 / (1 - p). inplace: the input is written then,
+/// and is the result.
 class DropoutImpl : public Module {
 public:
-  explicit DropoutImpl(double p = 0.5);
+  explicit DropoutImpl(double p = 0.5, bool inplace = false);
   Tensor forward(const Tensor &input) override;
   std::string type_name() const override { return "Dropout"; }
   std::string extra_repr() const override;
 
 private:
   double probability;
+  bool inplace;
 };
 EMBER_MODULE(Dropout);
 
-/// Modules one after the other, named 0, 1, …. Write them in braces: C++ makes what stands in braces in the order written, so
-/// that weights are drawn in PyTorch's order; what stands in parentheses it makes in any (gcc from the last on).
+/// Modules one after the other, named 0, 1, …, or as told. Write them in braces: C++ makes what stands in braces in the order
+/// written, so that weights are drawn in PyTorch's order; what stands in parentheses it makes in any (gcc from the last on).
 class SequentialImpl : public Module {
 public:
   template <typename... Holders> explicit SequentialImpl(const Holders &...holders) { (push_back(holders), ...); }
   template <typename Holder> void push_back(const Holder &holder) {
     adopt(std::to_string(named_children().size()), holder.ptr());
   }
+  template <typename Holder> void push_back(std::string name, const Holder &holder) { adopt(std::move(name), holder.ptr()); }
   Tensor forward(const Tensor &input) override;
   std::string type_name() const override { return "Sequential"; }
 };
