@@ -241,8 +241,10 @@ RunFault Recorder::execute(Run &run, Known &program) {
   RunFault fault = runProgram(executable, arguments, results);
   runNanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
   kernelsLaunched += static_cast<int64_t>(executable.kernelNames.size());
-  if (launchLog)
+  if (launchLog) {
     llvm::append_range(launchLog->names, executable.kernelNames);
+    launchLog->operations += program.program->operations;
+  }
   ++programsRun;
   ArenaUse arena = executable.arenaUse({});
   lastArenaBytes = arena.bytes;

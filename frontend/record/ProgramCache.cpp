@@ -30,7 +30,13 @@ std::shared_ptr<Program> ProgramCache::lookUp(const std::string &key, const std:
   }
   std::lock_guard compiling(program->mutex);
   if (!program->executable) {
-    program->executable = compileApart(*outline(), CompileOptions::fromEnvironment());
+    OwningOpRef<ModuleOp> module = outline();
+    program->executable = compileApart(*module, CompileOptions::fromEnvironment());
+    program->operations = 0;
+    module->walk([&](Operation *op) {
+      bool computes = op->getNumResults() > 0 && op->getNumOperands() > 0;
+      program->operations += computes;
+    });
     std::lock_guard lock(mutex);
     ++programsCompiled;
   }

@@ -16,6 +16,7 @@ namespace ember::record {
 struct Program {
   std::mutex mutex;
   std::shared_ptr<Executable> executable;
+  int64_t operations = 0; // that it computes: constants are none
 };
 
 /// Keeps the programs that were used last. A program that has fallen out lives on while a recorder still holds it.

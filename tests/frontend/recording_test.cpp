@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <numeric>
@@ -160,6 +161,58 @@ TEST(Recording, LooksBeforeBackwardLaunchNothingTwice) {
     return gradients;
   };
   EXPECT_EQ(run(false), run(true));
+}
+
+// The same, counted in operations: from the second step on, forward and backward in two programs compute each operation once, as
+// the one program does where nobody looks.
+TEST(Recording, LooksBeforeBackwardComputeNothingTwice) {
+  using Make = std::function<nn::Sequential()>;
+  nn::Conv2dOptions padded{.padding = 1};
+  const std::vector<std::pair<const char *, Make>> models = {
+      {"perceptron", [] { return nn::Sequential(nn::Flatten(), nn::Linear(32, 8), nn::ReLU(), nn::Linear(8, 3)); }},
+      {"smooth",
+       [] {
+         return nn::Sequential(nn::Flatten(), nn::Linear(32, 8), nn::Tanh(), nn::Linear(8, 6), nn::Sigmoid(), nn::Linear(6, 5),
+                               nn::GELU(), nn::Linear(5, 3), nn::GELU("tanh"));
+       }},
+      {"softmax", [] { return nn::Sequential(nn::Flatten(), nn::Linear(32, 8), nn::Softmax(1), nn::Linear(8, 3)); }},
+      {"convolutional",
+       [&] {
+         return nn::Sequential(nn::Conv2d(2, 4, 3, padded), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(), nn::Linear(16, 3));
+       }},
+      {"average",
+       [&] { return nn::Sequential(nn::Conv2d(2, 4, 3, padded), nn::AvgPool2d(2), nn::Flatten(), nn::Linear(16, 3)); }},
+      {"normalized",
+       [&] {
+         return nn::Sequential(nn::Conv2d(2, 4, 3, padded), nn::BatchNorm2d(4), nn::ReLU(), nn::Flatten(), nn::Linear(64, 3));
+       }},
+      {"dropped", [] { return nn::Sequential(nn::Flatten(), nn::Linear(32, 8), nn::Dropout(0.25), nn::Linear(8, 3)); }}};
+  for (const auto &[name, make] : models) {
+    auto run = [&](bool looks, std::vector<int64_t> &operations) {
+      ember::manual_seed(3);
+      nn::Sequential model = make();
+      Tensor inputs = ember::randn({5, 2, 4, 4}), labels = ember::randint(0, 3, {5});
+      std::vector<float> gradients;
+      for (int i = 0; i < 4; ++i) {
+        ember::LaunchLog log;
+        Tensor loss = nn::CrossEntropyLoss()(model(inputs), labels);
+        if (looks)
+          loss.item<float>();
+        model->zero_grad();
+        loss.backward();
+        loss.item<float>();
+        for (const Tensor &parameter : model->parameters())
+          for (float value : parameter.grad().to_vector<float>())
+            gradients.push_back(value);
+        operations.push_back(log.operations);
+      }
+      return gradients;
+    };
+    std::vector<int64_t> whole, apart;
+    EXPECT_EQ(run(false, whole), run(true, apart)) << name;
+    for (int i = 1; i < 4; ++i)
+      EXPECT_EQ(apart[i], whole[i]) << name << ", step " << i;
+  }
 }
 
 // A label that is known only when the program runs: one line that names the place, and all as before the call.

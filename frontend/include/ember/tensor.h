@@ -289,13 +289,14 @@ struct Counters {
 void reset_peak_bytes();
 Counters counters();
 
-/// Gathers the names of the kernels that this thread launches while it lives, in order.
+/// Gathers the names of the kernels that this thread launches while it lives, in order, and how many operations they compute.
 class LaunchLog {
 public:
   LaunchLog();
   ~LaunchLog();
   LaunchLog(const LaunchLog &) = delete;
   std::vector<std::string> names;
+  int64_t operations = 0; ///< that the programs were recorded with; constants are none
 
 private:
   LaunchLog *previous;
