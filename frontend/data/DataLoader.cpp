@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -14,11 +15,16 @@ Fields Dataset::batch(const std::vector<int64_t> &indices) const {
   std::vector<Fields> samples;
   for (int64_t index : indices)
     samples.push_back(get(index));
+  if (samples.empty())
+    throw Error("a batch of no samples, expected at least one");
   Fields stacked;
+  for (const Fields &sample : samples)
+    if (sample.size() != samples.front().size())
+      throw Error("each element in list of batch should be of equal size");
   for (size_t field = 0; field < samples.front().size(); ++field) {
     std::vector<Tensor> parts;
     for (const Fields &sample : samples)
-      parts.push_back(sample.at(field));
+      parts.push_back(sample[field]);
     stacked.push_back(stack(parts, 0));
   }
   return stacked;
@@ -43,43 +49,58 @@ Fields TensorDataset::get(int64_t index) const {
 
 // Rows are copied here rather than recorded: batches are data, and differ in every step.
 Fields TensorDataset::batch(const std::vector<int64_t> &indices) const {
+  if (indices.empty())
+    throw Error("a batch of no samples, expected at least one");
   Fields fields;
   for (const Tensor &tensor : tensors)
     fields.push_back(copy_rows(tensor, indices));
   return fields;
 }
 
-DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options)
-    : dataset(std::move(dataset)), options(std::move(options)) {
-  if (this->options.batch_size < 1)
-    throw Error("batch_size should be a positive integer value, but got batch_size=" + std::to_string(this->options.batch_size));
-  if (this->options.num_workers < 0)
+// ---- options
+
+static void requireConsistent(const DataLoaderOptions &options) {
+  if (options.num_workers < 0)
     throw Error("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.");
-  if (this->options.num_workers > 0 && this->options.prefetch_factor < 1)
-    throw Error("prefetch_factor option should be positive, but got prefetch_factor=" +
-                std::to_string(this->options.prefetch_factor));
+  if (options.num_workers > 0 && options.prefetch_factor < 1)
+    throw Error("prefetch_factor option should be positive, but got prefetch_factor=" + std::to_string(options.prefetch_factor));
+  if (options.sampler && options.shuffle)
+    throw Error("sampler option is mutually exclusive with shuffle");
+  if (options.batch_sampler && (options.batch_size != 1 || options.shuffle || options.sampler || options.drop_last))
+    throw Error("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last");
+  if (!options.batch_size && options.drop_last)
+    throw Error("batch_size=None option disables auto-batching and is mutually exclusive with drop_last");
 }
 
-int64_t DataLoader::size() const {
-  int64_t full = dataset->size() / options.batch_size;
-  bool hasRest = !options.drop_last && dataset->size() % options.batch_size != 0;
-  return full + hasRest;
+DataLoader::DataLoader(std::shared_ptr<const Dataset> own, DataLoaderOptions given)
+    : dataset(std::move(own)), options(std::move(given)) {
+  requireConsistent(options);
+  if (options.batch_sampler)
+    return;
+  if (!options.sampler && options.shuffle)
+    options.sampler = RandomSampler(dataset->size(), {.generator = options.generator});
+  else if (!options.sampler)
+    options.sampler = SequentialSampler(dataset->size());
+  if (options.batch_size)
+    options.batch_sampler = BatchSampler(options.sampler, *options.batch_size, options.drop_last);
 }
 
-/// One pass: the order of samples and the threads that fetch ahead.
+int64_t DataLoader::size() const { return options.batch_sampler ? options.batch_sampler->size() : options.sampler->size(); }
+
+// ---- an epoch
+
+/// One pass: what the sampler gives, and the threads that fetch ahead. Samplers and generators are asked on the caller's thread
+/// alone, so that workers change nothing.
 class DataLoader::Epoch {
 public:
-  Epoch(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions &options, int64_t batchCount)
-      : dataset(std::move(dataset)), options(options), batchCount(batchCount) {
-    Generator generator = options.generator ? *options.generator : default_generator();
-    generator.random64(); // the base seed that PyTorch hands to its workers; drawn without workers too
-    drawsOrder = options.shuffle;
-    orderGenerator = generator;
-    if (options.num_workers > 0) {
-      drawOrder();
-      for (int64_t i = 0; i < options.num_workers; ++i)
-        workers.emplace_back([this] { work(); });
-    }
+  Epoch(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions &options)
+      : dataset(std::move(dataset)), options(options), nextIndices(passOf(options)) {
+    // The base seed that PyTorch hands to its workers; drawn without workers too.
+    options.generator.value_or(default_generator()).random64();
+    for (int64_t i = 0; i < options.num_workers * options.prefetch_factor; ++i)
+      hand();
+    for (int64_t i = 0; i < options.num_workers; ++i)
+      workers.emplace_back([this] { work(); });
   }
 
   ~Epoch() {
@@ -94,70 +115,86 @@ public:
 
   /// The next batch; nothing at the end.
   std::optional<Fields> next() {
-    if (delivered == batchCount)
-      return std::nullopt;
-    if (workers.empty()) {
-      drawOrder();
-      return dataset->batch(indicesOf(delivered++));
+    if (options.num_workers == 0) {
+      std::optional<Indices> indices = nextIndices();
+      return indices ? std::optional(fetch(*indices)) : std::nullopt;
     }
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return ready.count(delivered) != 0; });
-    Result result = std::move(ready[delivered]);
-    ready.erase(delivered++);
-    changed.notify_all();
+    if (delivered == handed)
+      return std::nullopt;
+    Result result;
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return ready.count(delivered) != 0; });
+      result = std::move(ready[delivered]);
+      ready.erase(delivered++);
+    }
+    hand();
     if (result.error)
       std::rethrow_exception(result.error);
     return std::move(result.fields);
   }
 
 private:
+  using Indices = std::vector<int64_t>;
   struct Result {
     Fields fields;
     std::exception_ptr error;
   };
 
-  // The sampler's seed is drawn when the first batch is asked for, as PyTorch does.
-  void drawOrder() {
-    if (!order.empty() || dataset->size() == 0)
-      return;
-    if (drawsOrder && options.generator) {
-      order = Generator(orderGenerator).permutation(dataset->size());
-    } else if (drawsOrder) {
-      Generator sampler(orderGenerator.random64());
-      order = sampler.permutation(dataset->size());
-    } else {
-      order.resize(dataset->size());
-      for (size_t i = 0; i < order.size(); ++i)
-        order[i] = static_cast<int64_t>(i);
-    }
+  static Pass<Indices> passOf(const DataLoaderOptions &options) {
+    if (options.batch_sampler)
+      return options.batch_sampler->pass();
+    return [next = options.sampler->pass()]() -> std::optional<Indices> {
+      std::optional<int64_t> index = next();
+      return index ? std::optional(Indices{*index}) : std::nullopt;
+    };
   }
 
-  std::vector<int64_t> indicesOf(int64_t batch) const {
-    auto first = order.begin() + batch * options.batch_size;
-    auto last = order.begin() + std::min<int64_t>((batch + 1) * options.batch_size, order.size());
-    return {first, last};
+  Fields fetch(const Indices &indices) const {
+    if (options.collate_fn) {
+      std::vector<Fields> samples;
+      for (int64_t index : indices)
+        samples.push_back(dataset->get(index));
+      return options.collate_fn(samples);
+    }
+    return options.batch_sampler ? dataset->batch(indices) : dataset->get(indices.front());
+  }
+
+  // Gives the workers another batch to fetch, while there is one.
+  void hand() {
+    if (isExhausted)
+      return;
+    std::optional<Indices> indices = nextIndices();
+    isExhausted = !indices;
+    if (isExhausted)
+      return;
+    {
+      std::lock_guard lock(mutex);
+      waiting.emplace_back(handed++, std::move(*indices));
+    }
+    changed.notify_all();
   }
 
   void work() {
     while (true) {
-      int64_t batch;
+      std::pair<int64_t, Indices> task;
       {
         std::unique_lock lock(mutex);
-        int64_t ahead = options.num_workers * options.prefetch_factor;
-        changed.wait(lock, [&] { return stopping || started == batchCount || started < delivered + ahead; });
-        if (stopping || started == batchCount)
+        changed.wait(lock, [&] { return stopping || !waiting.empty(); });
+        if (stopping)
           return;
-        batch = started++;
+        task = std::move(waiting.front());
+        waiting.pop_front();
       }
       Result result;
       try {
-        result.fields = dataset->batch(indicesOf(batch));
+        result.fields = fetch(task.second);
       } catch (...) {
         result.error = std::current_exception();
       }
       {
         std::lock_guard lock(mutex);
-        ready[batch] = std::move(result);
+        ready[task.first] = std::move(result);
       }
       changed.notify_all();
     }
@@ -165,12 +202,13 @@ private:
 
   std::shared_ptr<const Dataset> dataset;
   DataLoaderOptions options;
-  int64_t batchCount, delivered = 0, started = 0;
-  bool drawsOrder = false, stopping = false;
-  Generator orderGenerator;
-  std::vector<int64_t> order;
+  Pass<Indices> nextIndices;
+  int64_t handed = 0, delivered = 0; // batches, on the caller's thread
+  bool isExhausted = false;
   std::mutex mutex;
   std::condition_variable changed;
+  bool stopping = false;
+  std::deque<std::pair<int64_t, Indices>> waiting;
   std::map<int64_t, Result> ready;
   std::vector<std::thread> workers;
 };
@@ -188,10 +226,6 @@ DataLoader::Iterator &DataLoader::Iterator::operator++() {
   return *this;
 }
 
-DataLoader::Iterator DataLoader::begin() const {
-  if (size() == 0)
-    return end();
-  return Iterator(std::make_shared<Epoch>(dataset, options, size()));
-}
+DataLoader::Iterator DataLoader::begin() const { return Iterator(std::make_shared<Epoch>(dataset, options)); }
 
 } // namespace ember::data

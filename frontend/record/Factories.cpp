@@ -80,9 +80,10 @@ Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows, Here wh
   Tensor result = empty(shape, tensor.dtype());
   auto *to = static_cast<char *>(result.impl->storage->base->buffer->data);
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i] < 0 || rows[i] >= count)
+    if (rows[i] < -count || rows[i] >= count)
       throw Error("index " + std::to_string(rows[i]) + " is out of bounds for dimension 0 with size " + std::to_string(count));
-    std::memcpy(to + i * width, static_cast<char *>(source->data) + rows[i] * width, width);
+    int64_t row = rows[i] < 0 ? rows[i] + count : rows[i];
+    std::memcpy(to + i * width, static_cast<char *>(source->data) + row * width, width);
   }
   return result;
 }

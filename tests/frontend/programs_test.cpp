@@ -391,6 +391,7 @@ TEST(RandomPrograms, AgreeWithTheEagerModelHoweverTheyAreCut) {
   int count = 2000;
   if (const char *text = std::getenv("EMBER_TEST_COUNT"))
     count = std::atoi(text);
+  ember::synchronize(); // of tests before
   int64_t pending = ember::counters().pendingOps;
   Tally tally;
   for (uint32_t seed = 1; seed <= static_cast<uint32_t>(count); ++seed)

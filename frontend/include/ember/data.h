@@ -1,9 +1,11 @@
 // Datasets and loaders: PyTorch's torch.utils.data for C++.
 #pragma once
 
+#include "ember/sampler.h"
 #include "ember/tensor.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -39,17 +41,24 @@ private:
   std::vector<Tensor> tensors;
 };
 
+/// Makes a batch of samples.
+using CollateFunction = std::function<Fields(const std::vector<Fields> &)>;
+
 struct DataLoaderOptions {
-  int64_t batch_size = 1;
+  std::optional<int64_t> batch_size = 1; // none: samples one by one, not stacked
   bool shuffle = false;
-  int64_t num_workers = 0; // threads that fetch batches ahead
+  AnySampler<int64_t> sampler{};                    // the order of samples
+  AnySampler<std::vector<int64_t>> batch_sampler{}; // whole batches, instead of batch_size, shuffle, sampler and drop_last
+  int64_t num_workers = 0;                          // threads that fetch batches ahead
+  CollateFunction collate_fn{};                     // instead of Dataset::batch; called in workers, where there are some
   bool drop_last = false;
   int64_t prefetch_factor = 2; // batches in flight a worker
   std::optional<Generator> generator{};
 };
 
-/// Batches of a dataset. One pass over the loader is one epoch; it draws its base seed and the sampler's seed from the
-/// generator as PyTorch's does (base seed first), so that batches are the same for the same seed.
+/// Batches of a dataset. One pass over the loader is one epoch; it draws its base seed and what the sampler needs from the
+/// generator as PyTorch's does (base seed first, the sampler's numbers when they are needed), so that batches are the same for
+/// the same seed. Throws PyTorch's text for options that exclude each other.
 class DataLoader {
 public:
   DataLoader(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options);
@@ -84,7 +93,7 @@ public:
 
 private:
   std::shared_ptr<const Dataset> dataset;
-  DataLoaderOptions options;
+  DataLoaderOptions options; // with the sampler or batch sampler that an epoch goes through
 };
 
 } // namespace ember::data
