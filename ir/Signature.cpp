@@ -1,6 +1,7 @@
 #include "ir/Signature.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -59,6 +60,42 @@ void setResultInfo(func::FuncOp function, unsigned number, const ResultInfo &inf
     function.setResultAttr(number, "ember.updates", builder.getI64IntegerAttr(info.updates));
   else
     function.removeResultAttr(number, builder.getStringAttr("ember.updates"));
+}
+
+static constexpr llvm::StringLiteral kStateNames = "ember.state_names", kStateArguments = "ember.state_arguments";
+
+void setStateNames(func::FuncOp function, ArrayRef<StateName> names) {
+  Builder builder(function.getContext());
+  SmallVector<StringRef> texts;
+  SmallVector<int64_t> arguments;
+  for (const StateName &own : names) {
+    texts.push_back(own.name);
+    arguments.push_back(own.argument);
+  }
+  function->setAttr(kStateNames, builder.getStringAttr(llvm::join(texts, "\n")));
+  function->setAttr(kStateArguments, builder.getDenseI64ArrayAttr(arguments));
+}
+
+std::optional<std::vector<StateName>> stateNames(func::FuncOp function) {
+  if (!function->hasAttr(kStateNames) && !function->hasAttr(kStateArguments))
+    return std::vector<StateName>();
+  auto names = function->getAttrOfType<StringAttr>(kStateNames);
+  auto arguments = function->getAttrOfType<DenseI64ArrayAttr>(kStateArguments);
+  SmallVector<StringRef> texts;
+  if (names)
+    names.getValue().split(texts, '\n');
+  if (!arguments || arguments.size() != static_cast<int64_t>(texts.size()))
+    return std::nullopt;
+  std::vector<StateName> state;
+  for (auto [text, argument] : llvm::zip_equal(texts, arguments.asArrayRef())) {
+    if (argument < 0 || argument >= function.getNumArguments())
+      return std::nullopt;
+    Role role = argumentInfo(function, argument).role;
+    if (role != Role::Parameter && role != Role::Buffer)
+      return std::nullopt;
+    state.push_back({text.str(), static_cast<unsigned>(argument)});
+  }
+  return state;
 }
 
 } // namespace ember::ir

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ember::ir {
 
@@ -35,5 +36,16 @@ struct ResultInfo {
 };
 ResultInfo resultInfo(mlir::func::FuncOp function, unsigned number);
 void setResultInfo(mlir::func::FuncOp function, unsigned number, const ResultInfo &info);
+
+/// A name that a module's state_dict has for an argument's memory.
+struct StateName {
+  std::string name;
+  unsigned argument;
+};
+/// All names of a traced module's state, in the order of its state_dict, where memory is shared: a tied weight has several. None
+/// where arguments have one name each. Function attributes `ember.state_names`, a name a line, and `ember.state_arguments`.
+void setStateNames(mlir::func::FuncOp function, llvm::ArrayRef<StateName> names);
+/// Nothing where the attributes do not fit each other or the function's parameters and buffers.
+std::optional<std::vector<StateName>> stateNames(mlir::func::FuncOp function);
 
 } // namespace ember::ir

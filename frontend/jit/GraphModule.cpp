@@ -5,6 +5,7 @@
 #include "ir/interfaces/Interfaces.h"
 #include "ir/ops/Constant.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -41,13 +42,28 @@ GraphModule::GraphModule(std::shared_ptr<TracedModule::Impl> own) : trace(std::m
   }
   for (auto [number, weight] : llvm::enumerate(trace->weights)) {
     auto type = cast<RankedTensorType>(main.getArgument(number + 1).getType());
-    ir::ArgumentInfo info = ir::argumentInfo(main, number + 1);
-    Tensor tensor = record::tensorOf(recorder.memoryNode(type, weight));
+    memory.push_back(record::tensorOf(recorder.memoryNode(type, weight)));
+  }
+  registerState();
+}
+
+// Under each name that the traced module had for it.
+void GraphModule::registerState() {
+  std::optional<std::vector<ir::StateName>> names = ir::stateNames(main);
+  if (!names)
+    throw Error("traced module: its names of state do not fit its arguments, expected a line for each and parameters or buffers");
+  for (unsigned number = 1; number < main.getNumArguments(); ++number)
+    if (llvm::none_of(*names, [&](const ir::StateName &own) { return own.argument == number; }))
+      names->push_back({ir::argumentInfo(main, number).name, number});
+  llvm::StringSet<> seen;
+  for (auto &[name, argument] : *names) {
+    if (!seen.insert(name).second)
+      throw Error("traced module: two pieces of its state are named '" + name + "', expected one");
+    ir::ArgumentInfo info = ir::argumentInfo(main, argument);
     if (info.role == ir::Role::Parameter)
-      holderOf(*this, info.name).register_parameter(info.name, tensor, info.trainable);
+      holderOf(*this, name).register_parameter(name, memory[argument - 1], info.trainable);
     else if (info.role == ir::Role::Buffer)
-      holderOf(*this, info.name).register_buffer(info.name, tensor);
-    memory.push_back(tensor);
+      holderOf(*this, name).register_buffer(name, memory[argument - 1]);
   }
 }
 

@@ -15,6 +15,8 @@ public:
   std::string type_name() const override { return "GraphModule"; }
 
 private:
+  void registerState();
+
   std::shared_ptr<TracedModule::Impl> trace;
   mlir::OwningOpRef<mlir::ModuleOp> copy; // in the recorder's context, where the trace stands in another
   mlir::func::FuncOp main;

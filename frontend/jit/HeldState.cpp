@@ -1,5 +1,6 @@
 #include "jit/HeldState.h"
 
+#include "ir/Signature.h"
 #include "record/Storage.h"
 #include "llvm/ADT/DenseSet.h"
 
@@ -7,22 +8,34 @@ using namespace mlir;
 
 namespace ember::jit {
 
-std::vector<record::NodeRef> stateOf(nn::Module &module) {
-  std::vector<record::NodeRef> state;
-  llvm::DenseSet<record::Node *> seen;
-  for (const auto &[path, own] : module.named_modules())
-    for (const nn::NamedTensors &named : {own->named_parameters(false), own->named_buffers(false)})
-      for (const auto &[name, tensor] : named)
-        if (const record::NodeRef &base = tensor.impl->storage->base; !tensor.impl->isView() && seen.insert(base.get()).second)
-          state.push_back(base);
+std::vector<HeldTensor> stateOf(const nn::Module &module) {
+  std::vector<HeldTensor> state;
+  for (const auto &[name, tensor] : module.state_dict()) // detached from what the module has
+    if (!tensor.impl->parent->isView())
+      state.push_back({name, tensor.impl->storage->base});
   return state;
 }
 
-void holdState(func::FuncOp main, std::vector<record::NodeRef> &memory, const std::vector<record::NodeRef> &state) {
+// The names of memory that stands at `arguments`, where some has several.
+static void nameState(func::FuncOp main, const std::vector<HeldTensor> &state, const std::vector<record::NodeRef> &memory,
+                      unsigned inputs) {
+  std::vector<ir::StateName> names;
+  for (const HeldTensor &own : state)
+    names.push_back({own.name, inputs + static_cast<unsigned>(llvm::find(memory, own.memory) - memory.begin())});
+  llvm::DenseSet<unsigned> arguments;
+  if (!llvm::all_of(names, [&](const ir::StateName &own) { return arguments.insert(own.argument).second; }))
+    ir::setStateNames(main, names);
+}
+
+void holdState(func::FuncOp main, std::vector<record::NodeRef> &memory, const std::vector<HeldTensor> &state) {
   unsigned inputs = main.getNumArguments() - memory.size(), before = main.getNumArguments();
-  std::vector<record::NodeRef> arranged = state;
+  std::vector<record::NodeRef> arranged;
+  for (const HeldTensor &own : state)
+    if (!llvm::is_contained(arranged, own.memory))
+      arranged.push_back(own.memory);
+  size_t held = arranged.size();
   for (const record::NodeRef &node : memory)
-    if (!llvm::is_contained(state, node))
+    if (!llvm::is_contained(llvm::ArrayRef(arranged).take_front(held), node))
       arranged.push_back(node);
   Location loc = main.getLoc();
   for (auto [number, node] : llvm::enumerate(arranged)) {
@@ -40,6 +53,7 @@ void holdState(func::FuncOp main, std::vector<record::NodeRef> &memory, const st
   assert(succeeded(erased) && "their uses have been replaced");
   (void)erased;
   memory = std::move(arranged);
+  nameState(main, state, memory, inputs);
 }
 
 } // namespace ember::jit

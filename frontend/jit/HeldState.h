@@ -7,12 +7,19 @@
 
 namespace ember::jit {
 
-/// Parameters and buffers that have memory of their own, in the order of the module's state_dict; shared ones once.
-std::vector<record::NodeRef> stateOf(nn::Module &module);
+/// A parameter or buffer that has memory of its own, by one of its names.
+struct HeldTensor {
+  std::string name;
+  record::NodeRef memory;
+};
 
-/// Arranges the arguments of a program after its inputs, whose memory is `memory`: first all of `state` in its order, also what
-/// the program does not read, then the others as they were. So a module made of the program has the parameters, by name and by
-/// number, of the module that was traced. Results and attributes of arguments are left alone.
-void holdState(mlir::func::FuncOp main, std::vector<record::NodeRef> &memory, const std::vector<record::NodeRef> &state);
+/// All of a module's state_dict, in its order.
+std::vector<HeldTensor> stateOf(const nn::Module &module);
+
+/// Arranges the arguments of a program after its inputs, whose memory is `memory`: first all of `state` in its order, shared
+/// memory once, also what the program does not read, then the others as they were. Where memory is shared, the function keeps all
+/// names. So a module made of the program has the parameters, by name and by number, of the module that was traced. Results and
+/// attributes of arguments are left alone.
+void holdState(mlir::func::FuncOp main, std::vector<record::NodeRef> &memory, const std::vector<HeldTensor> &state);
 
 } // namespace ember::jit

@@ -210,7 +210,7 @@ std::shared_ptr<record::Buffer> ownCopy(const std::shared_ptr<record::Buffer> &m
 
 // Of a module the trace holds all state, in its order. The results after the output update the first pieces of memory.
 TracedModule traced(OwningOpRef<ModuleOp> module, std::vector<record::NodeRef> memory, const Names &names,
-                    const std::vector<record::NodeRef> &state) {
+                    const std::vector<HeldTensor> &state) {
   auto impl = std::make_shared<TracedModule::Impl>();
   impl->module = std::move(module);
   func::FuncOp main = impl->main();
@@ -238,7 +238,7 @@ TracedModule traceWithNames(const Function &function, const std::vector<Tensor> 
                             const TraceOptions &options) {
   record::Recorder::get().flush();
   Names names = module ? namesOf(*module) : Names();
-  std::vector<record::NodeRef> state = module ? stateOf(*module) : std::vector<record::NodeRef>();
+  std::vector<HeldTensor> state = module ? stateOf(*module) : std::vector<HeldTensor>();
   States states(module ? module->named_buffers() : nn::NamedTensors());
   names.try_emplace(states.generator().get(), ir::ArgumentInfo{"generator", ir::Role::Generator});
   if (!options.dims.empty()) {

@@ -197,7 +197,7 @@ std::string DropoutImpl::extra_repr() const { return "p=" + numberText(probabili
 
 Tensor SequentialImpl::forward(const Tensor &input) {
   Tensor value = input;
-  for (const auto &[name, child] : named_children())
+  for (const auto &[name, child] : all_children())
     value = (*child)(value);
   return value;
 }

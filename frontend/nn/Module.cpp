@@ -40,23 +40,34 @@ template <typename... Lists> static std::set<std::string> namesOf(const Lists &.
   return names;
 }
 
-Tensor Module::register_parameter(std::string name, Tensor tensor, bool requires_grad) {
-  requireFreshName(name, "parameter", namesOf(ownParameters, ownBuffers, children));
-  tensor.requires_grad_(requires_grad);
-  ownParameters.emplace_back(std::move(name), tensor);
+Tensor Module::enter(NamedTensors &list, std::string name, Tensor tensor) {
+  auto known = std::find_if(list.begin(), list.end(), [&](const auto &own) { return own.first == name; });
+  if (known != list.end())
+    known->second = tensor;
+  else
+    list.emplace_back(std::move(name), tensor);
   return tensor;
+}
+
+Tensor Module::register_parameter(std::string name, Tensor tensor, bool requires_grad) {
+  requireFreshName(name, "parameter", namesOf(ownBuffers, children));
+  tensor.requires_grad_(requires_grad);
+  return enter(ownParameters, std::move(name), std::move(tensor));
 }
 
 Tensor Module::register_buffer(std::string name, Tensor tensor) {
-  requireFreshName(name, "buffer", namesOf(ownParameters, ownBuffers, children));
-  ownBuffers.emplace_back(std::move(name), tensor);
-  return tensor;
+  requireFreshName(name, "buffer", namesOf(ownParameters, children));
+  return enter(ownBuffers, std::move(name), std::move(tensor));
 }
 
 void Module::adopt(std::string name, std::shared_ptr<Module> child) {
-  requireFreshName(name, "module", namesOf(ownParameters, ownBuffers, children));
+  requireFreshName(name, "module", namesOf(ownParameters, ownBuffers));
   child->nameInParent = name;
-  children.emplace_back(std::move(name), std::move(child));
+  auto known = std::find_if(children.begin(), children.end(), [&](const auto &own) { return own.first == name; });
+  if (known != children.end())
+    known->second = std::move(child);
+  else
+    children.emplace_back(std::move(name), std::move(child));
 }
 
 void Module::collect(const std::string &prefix, bool ofBuffers, bool recurse, NamedTensors &out) const {
@@ -99,26 +110,35 @@ static std::vector<Tensor> tensorsOf(const NamedTensors &named) {
 std::vector<Tensor> Module::parameters(bool recurse) const { return tensorsOf(named_parameters(recurse)); }
 std::vector<Tensor> Module::buffers(bool recurse) const { return tensorsOf(named_buffers(recurse)); }
 
+NamedChildren Module::named_children() const {
+  NamedChildren unique;
+  for (const auto &entry : children)
+    if (std::none_of(unique.begin(), unique.end(), [&](const auto &seen) { return seen.second == entry.second; }))
+      unique.push_back(entry);
+  return unique;
+}
+
 std::vector<std::pair<std::string, Module *>> Module::named_modules() {
   std::vector<std::pair<std::string, Module *>> all = {{"", this}};
+  std::set<Module *> seen = {this};
   for (const auto &[name, child] : children)
     for (const auto &[path, module] : child->named_modules())
-      all.emplace_back(path.empty() ? name : name + "." + path, module);
+      if (seen.insert(module).second)
+        all.emplace_back(path.empty() ? name : name + "." + path, module);
   return all;
 }
 
-static void collectState(const std::string &prefix, const Module &module, NamedTensors &out) {
-  for (const auto &[name, tensor] : module.named_parameters(false))
-    out.emplace_back(prefix + name, tensor);
-  for (const auto &[name, tensor] : module.named_buffers(false))
-    out.emplace_back(prefix + name, tensor);
-  for (const auto &[name, child] : module.named_children())
-    collectState(prefix + name + ".", *child, out);
+void Module::collectState(const std::string &prefix, NamedTensors &out) const {
+  for (const NamedTensors *list : {&ownParameters, &ownBuffers})
+    for (const auto &[name, tensor] : *list)
+      out.emplace_back(prefix + name, tensor);
+  for (const auto &[name, child] : children)
+    child->collectState(prefix + name + ".", out);
 }
 
 NamedTensors Module::state_dict() const {
   NamedTensors state;
-  collectState("", *this, state);
+  collectState("", state);
   for (auto &entry : state)
     entry.second = entry.second.detach();
   return state;
@@ -205,7 +225,7 @@ void Module::to(ScalarType dtype) {
 }
 
 void Module::apply(const std::function<void(Module &)> &visit) {
-  for (auto &[name, child] : children)
+  for (auto &[name, child] : named_children())
     child->apply(visit);
   visit(*this);
 }

@@ -1,5 +1,6 @@
 #include "ember/serialize.h"
 
+#include "record/Storage.h"
 #include "serialize/SafeTensors.h"
 
 #include <nlohmann/json.hpp>
@@ -15,12 +16,24 @@ static json groupsText(const optim::OptimizerState &state) {
   return groups;
 }
 
+// The name under which a checkpoint has each entry of a module's state: the first, where a tensor has several.
+static std::map<std::string, std::string> storedNames(const nn::Module &module) {
+  std::map<std::string, std::string> names;
+  std::map<const record::TensorImpl *, std::string> firsts;
+  for (const auto &[name, tensor] : module.state_dict()) // detached from what the module has
+    names[name] = firsts.try_emplace(tensor.impl->parent.get(), name).first->second;
+  return names;
+}
+
 void save(const Checkpoint &checkpoint, const std::string &path) {
   serialize::TensorFile content;
   content.metadata["format"] = "ember checkpoint 1";
-  if (checkpoint.model)
+  if (checkpoint.model) {
+    std::map<std::string, std::string> stored = storedNames(*checkpoint.model);
     for (const auto &[name, tensor] : checkpoint.model->state_dict())
-      content.tensors.emplace_back("model." + name, tensor);
+      if (stored[name] == name)
+        content.tensors.emplace_back("model." + name, tensor);
+  }
   if (checkpoint.optimizer) {
     optim::OptimizerState state = checkpoint.optimizer->state_dict();
     content.metadata["optimizer"] = groupsText(state).dump();
@@ -64,6 +77,14 @@ static optim::OptimizerState optimizerStateOf(const std::string &path, const ser
   return state;
 }
 
+// What a file has under one name is there under the others too.
+static void addSharedNames(const nn::Module &module, nn::NamedTensors &state) {
+  std::map<std::string, Tensor> given(state.begin(), state.end());
+  for (const auto &[name, stored] : storedNames(module))
+    if (name != stored && !given.count(name) && given.count(stored))
+      state.emplace_back(name, given[stored]);
+}
+
 void load(const Checkpoint &checkpoint, const std::string &path) {
   serialize::TensorFile content = serialize::readTensorFile(path);
   synchronize(); // what fails of the work so far fails here, before anything changes
@@ -83,8 +104,10 @@ void load(const Checkpoint &checkpoint, const std::string &path) {
   }
   if (checkpoint.generator)
     Generator().set_state(generator);
-  if (checkpoint.model)
+  if (checkpoint.model) {
+    addSharedNames(*checkpoint.model, model);
     checkpoint.model->load_state_dict(model);
+  }
   if (checkpoint.optimizer)
     checkpoint.optimizer->load_state_dict(optimizer);
   if (checkpoint.generator)

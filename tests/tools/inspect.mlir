@@ -29,6 +29,10 @@
 // A gather reads what it takes, not the whole table.
 // RUN: ember inspect %S/Inputs/take.mlir | FileCheck %s --check-prefix=TAKE
 // TAKE: 0 flops, 32 bytes
+
+// A tied weight has all its names.
+// RUN: ember inspect %S/Inputs/tied.mlir | FileCheck %s --check-prefix=TIED
+// TIED: parameter a.weight: f32[4, 4], trainable, also b.weight{{$}}
 func.func @main(%x: tensor<4x8xf32> {ember.name = "x"},
                 %w: tensor<8x16xf32> {ember.name = "w", ember.role = "parameter", ember.trainable})
     -> (tensor<4xf32> {ember.name = "y"}) {

@@ -10,10 +10,15 @@ namespace ember::tool {
 namespace {
 
 void listSignature(func::FuncOp function, llvm::raw_ostream &out) {
+  std::optional<std::vector<ir::StateName>> names = ir::stateNames(function);
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     ir::ArgumentInfo info = ir::argumentInfo(function, i);
     out << ir::roleName(info.role) << " " << describe(info.name, function.getArgumentTypes()[i])
-        << (info.trainable ? ", trainable" : "") << "\n";
+        << (info.trainable ? ", trainable" : "");
+    for (const ir::StateName &own : names.value_or(std::vector<ir::StateName>()))
+      if (own.argument == i && own.name != info.name)
+        out << ", also " << own.name;
+    out << "\n";
   }
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
     ir::ResultInfo info = ir::resultInfo(function, i);

@@ -224,9 +224,7 @@ EMBER_MODULE(Dropout);
 class SequentialImpl : public Module {
 public:
   template <typename... Holders> explicit SequentialImpl(const Holders &...holders) { (push_back(holders), ...); }
-  template <typename Holder> void push_back(const Holder &holder) {
-    adopt(std::to_string(named_children().size()), holder.ptr());
-  }
+  template <typename Holder> void push_back(const Holder &holder) { adopt(std::to_string(all_children().size()), holder.ptr()); }
   template <typename Holder> void push_back(std::string name, const Holder &holder) { adopt(std::move(name), holder.ptr()); }
   Tensor forward(const Tensor &input) override;
   std::string type_name() const override { return "Sequential"; }

@@ -17,6 +17,9 @@ namespace ember::nn {
 /// Names and tensors in registration order.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
+class Module;
+using NamedChildren = std::vector<std::pair<std::string, std::shared_ptr<Module>>>;
+
 /// What load_state_dict found amiss with strict = false.
 struct IncompatibleKeys {
   std::vector<std::string> missing_keys, unexpected_keys;
@@ -37,7 +40,11 @@ public:
 
   Tensor operator()(const Tensor &input, std::source_location where = std::source_location::current());
 
-  /// Registers and returns a tensor as parameter (requires a gradient unless told not to) or buffer (state without one).
+  /// Registers and returns a tensor as parameter (requires a gradient unless told not to) or buffer (state without one). A name
+  /// that has one already gets this one in its place; so it is with modules. A tensor, and a module, may be registered under
+  /// several names: it is shared then, and stands in state_dict under each of them, elsewhere under the first:
+  ///
+  ///     decoder->weight = decoder->register_parameter("weight", embedding->weight);
   Tensor register_parameter(std::string name, Tensor tensor, bool requires_grad = true);
   Tensor register_buffer(std::string name, Tensor tensor);
   template <typename Holder> Holder register_module(std::string name, Holder holder) {
@@ -49,7 +56,7 @@ public:
   NamedTensors named_buffers(bool recurse = true) const;
   std::vector<Tensor> parameters(bool recurse = true) const;
   std::vector<Tensor> buffers(bool recurse = true) const;
-  std::vector<std::pair<std::string, std::shared_ptr<Module>>> named_children() const { return children; }
+  NamedChildren named_children() const;
   /// This module under the name "", then all below it by path.
   std::vector<std::pair<std::string, Module *>> named_modules();
 
@@ -77,16 +84,20 @@ public:
 
 protected:
   void adopt(std::string name, std::shared_ptr<Module> child);
+  /// Each name, where named_children has each module.
+  const NamedChildren &all_children() const { return children; }
   bool training = true;
 
 private:
   friend class ModuleCall;
+  static Tensor enter(NamedTensors &list, std::string name, Tensor tensor);
   void collect(const std::string &prefix, bool ofBuffers, bool recurse, NamedTensors &out) const;
+  void collectState(const std::string &prefix, NamedTensors &out) const;
   std::string reprIndented(int indent) const;
 
   std::string nameInParent;
   NamedTensors ownParameters, ownBuffers;
-  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children;
+  NamedChildren children;
 };
 
 std::ostream &operator<<(std::ostream &stream, const Module &module);
