@@ -112,4 +112,9 @@ Shape broadcastShapes(const Shape &a, const Shape &b) {
   return shape;
 }
 
+std::string scalarTypeName(ScalarType dtype) {
+  constexpr const char *names[] = {"Double", "Float", "BFloat16", "Half", "Long", "Int", "Short", "Char", "Byte", "Bool"};
+  return names[static_cast<int>(dtype)];
+}
+
 } // namespace ember::functions

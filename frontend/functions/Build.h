@@ -29,6 +29,9 @@ mlir::Value broadcastTo(mlir::Value value, const Shape &shape);
 Shape broadcastShapes(const Shape &a, const Shape &b);
 Shape shapeOf(const Operand &operand);
 
+/// PyTorch's name of a dtype in errors of its C++ side: `Long`.
+std::string scalarTypeName(ScalarType dtype);
+
 mlir::RankedTensorType typeOf(const Shape &shape, ScalarType dtype);
 
 } // namespace ember::functions

@@ -116,11 +116,6 @@ static std::string numberText(double value) {
   return text;
 }
 
-static std::string scalarTypeName(ScalarType dtype) {
-  constexpr const char *names[] = {"Double", "Float", "BFloat16", "Half", "Long", "Int", "Short", "Char", "Byte", "Bool"};
-  return names[static_cast<int>(dtype)];
-}
-
 Tensor &Tensor::uniform_(double low, double high, Here where) {
   CallSite site(where);
   if (!is_floating_point())

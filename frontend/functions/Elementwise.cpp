@@ -122,11 +122,7 @@ template <typename Op> static void inPlace(Tensor &target, const Operand &other,
   if (needsFloat && !is_floating(result))
     result = kFloat32;
   if (is_floating(result) && !is_floating(dtype))
-    throw Error("result type " + std::string(result == kFloat64 ? "Double" : "Float") +
-                " can't be cast to the desired output type " +
-                (dtype == kInt64  ? "Long"
-                 : dtype == kBool ? "Bool"
-                                  : "Int"));
+    throw Error("result type " + scalarTypeName(result) + " can't be cast to the desired output type " + scalarTypeName(dtype));
   Shape shape = broadcastShapes(target.sizes(), shapeOf(other));
   if (shape != target.sizes())
     throw Error("output with shape " + shapeText(target.sizes()) + " doesn't match the broadcast shape " + shapeText(shape));

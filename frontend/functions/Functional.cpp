@@ -4,6 +4,8 @@
 #include "functions/Build.h"
 #include "ir/ops/Convolution.h"
 #include "ir/ops/GatherScatter.h"
+#include "ir/ops/Reduction.h"
+#include "ir/ops/View.h"
 
 #include <cmath>
 
@@ -26,20 +28,41 @@ Tensor gelu(const Tensor &input, const std::string &approximate, Here where) {
   return named(input * n(0.5) * (inner.tanh(where) + n(1.0)), "GeluBackward0");
 }
 
-Tensor softmax(const Tensor &input, int64_t dim, Here where) {
+// The dimension that a softmax goes along. None told: PyTorch's choice.
+static int64_t softmaxDim(const Tensor &input, std::optional<int64_t> told, const char *function) {
+  int64_t rank = input.dim(), dim = wrapDim(told.value_or(rank == 0 || rank == 1 || rank == 3 ? 0 : 1), rank);
+  if (!input.is_floating_point())
+    throw Error(std::string("\"") + (dim + 1 >= rank ? std::string(function) + "_lastdim" : "softmax") +
+                "_kernel_impl\" not implemented for '" + scalarTypeName(input.dtype()) + "'");
+  return dim;
+}
+
+// The input less its largest element along `dim`, which gets no gradient. Unlike amax this takes a dimension without elements: a
+// softmax of nothing is nothing.
+static Tensor shifted(const Tensor &input, int64_t dim, Here where) {
+  if (input.dim() == 0)
+    return input - input.amax({}, true, where).detach();
+  Shape kept = input.sizes();
+  kept[dim] = 1;
+  record::Recorder &recorder = record::Recorder::get();
+  Value largest = recorder.emit<MaxOp>(record::read(input), ArrayRef<int64_t>(dim));
+  return input - made(recorder.emit<ReshapeOp>(typeOf(kept, input.dtype()), largest), "").detach();
+}
+
+Tensor softmax(const Tensor &input, std::optional<int64_t> told, Here where) {
   Entry entry(where);
-  dim = wrapDim(dim, input.dim());
+  int64_t dim = softmaxDim(input, told, "softmax");
   if (input.dim() == 0)
     return ones_like(input);
-  Tensor powers = (input - input.amax({dim}, true, where).detach()).exp(where);
+  Tensor powers = shifted(input, dim, where).exp(where);
   return named(powers / powers.sum({dim}, true, where), "SoftmaxBackward0");
 }
 
-Tensor log_softmax(const Tensor &input, int64_t dim, Here where) {
+Tensor log_softmax(const Tensor &input, std::optional<int64_t> told, Here where) {
   Entry entry(where);
-  dim = wrapDim(dim, input.dim());
-  Tensor shifted = input - input.amax({dim}, true, where).detach();
-  return named(shifted - shifted.exp(where).sum({dim}, true, where).log(where), "LogSoftmaxBackward0");
+  int64_t dim = softmaxDim(input, told, "log_softmax");
+  Tensor own = shifted(input, dim, where);
+  return named(own - own.exp(where).sum({dim}, true, where).log(where), "LogSoftmaxBackward0");
 }
 
 Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias, Here where) {

@@ -66,8 +66,7 @@ private:
 
   void checkProbabilities() const {
     if (!target.is_floating_point())
-      throw Error("Expected floating point type for target with class probabilities, got " +
-                  std::string(target.dtype() == kInt64 ? "Long" : dtype_name(target.dtype())));
+      throw Error("Expected floating point type for target with class probabilities, got " + scalarTypeName(target.dtype()));
     if (options.ignore_index >= 0)
       throw Error("ignore_index is not supported for floating point target");
   }
@@ -86,7 +85,7 @@ private:
     if (found != wanted)
       throw Error("Expected target size " + shapeText(wanted) + ", got " + shapeText(found));
     if (target.dtype() != kInt64)
-      throw Error("expected scalar type Long but found " + std::string(target.dtype() == kInt32 ? "Int" : "Float"));
+      throw Error("expected scalar type Long but found " + scalarTypeName(target.dtype()));
   }
 
   Tensor perClass(const Tensor &values) const { // along the classes of the input

@@ -57,9 +57,7 @@ Tensor Tensor::mean(Shape dims, bool keepdim, Here where) const {
   Entry entry(where);
   if (!is_floating_point())
     throw Error("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: " +
-                std::string(dtype() == kInt64  ? "Long"
-                            : dtype() == kBool ? "Bool"
-                                               : "Int"));
+                scalarTypeName(dtype()));
   Tensor total = sum(dims, keepdim, where);
   Tensor result = total / Operand(static_cast<double>(countOf(*this, axesOf(*this, dims))), where);
   record::nodeOf(result)->function = dims.empty() ? "MeanBackward0" : "MeanBackward1";

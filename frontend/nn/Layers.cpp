@@ -151,9 +151,9 @@ GELUImpl::GELUImpl(std::string approximate) : approximate(std::move(approximate)
 Tensor GELUImpl::forward(const Tensor &input) { return functional::gelu(input, approximate); }
 std::string GELUImpl::extra_repr() const { return "approximate='" + approximate + "'"; }
 
-SoftmaxImpl::SoftmaxImpl(int64_t dim) : dim(dim) {}
+SoftmaxImpl::SoftmaxImpl(std::optional<int64_t> dim) : dim(dim) {}
 Tensor SoftmaxImpl::forward(const Tensor &input) { return functional::softmax(input, dim); }
-std::string SoftmaxImpl::extra_repr() const { return "dim=" + std::to_string(dim); }
+std::string SoftmaxImpl::extra_repr() const { return "dim=" + (dim ? std::to_string(*dim) : "None"); }
 
 static std::vector<int64_t> sizes(Pair pair) { return {pair.height, pair.width}; }
 

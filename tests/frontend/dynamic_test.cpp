@@ -66,15 +66,12 @@ TEST(NamedSizes, AttentionWithTwoNames) {
   TracedModule traced = ember::jit::trace(attention, examples, {.dims = {{{0, "T"}}, {{0, "S"}}, {{0, "S"}}}});
   ember::NoGradGuard noGrad;
   for (int64_t t : {0, 1, 2, 5, 33})
-    for (int64_t s : {1, 2, 7, 40}) {
+    for (int64_t s : {0, 1, 2, 7, 40}) {
       std::vector<Tensor> inputs{ember::randn({t, 8}), ember::randn({s, 8}), ember::randn({s, 6})};
       expectSameBits(traced.run(inputs)[0], attention(inputs), std::to_string(t) + " by " + std::to_string(s));
     }
   EXPECT_EQ(messageOf([&] { traced.run({ember::randn({5, 8}), ember::randn({7, 8}), ember::randn({6, 6})}); }),
             "traced module: input 2 is torch.float32[6, 6], expected torch.float32[S, 6] with S = 7, T = 5");
-  // A softmax over nothing has no largest element: the recording refuses it, so the traced module does.
-  EXPECT_EQ(messageOf([&] { traced.run({ember::randn({5, 8}), ember::randn({0, 8}), ember::randn({0, 6})}); }),
-            "traced module: the size S is 0, expected at least 1");
 }
 
 // Functions of one tensor (B, S, 6): one for each family of ops and each composite that computes with sizes. Where a recording at

@@ -177,6 +177,12 @@ const std::vector<Refusal> &refusals() {
        "Given input size: (1x4x9). Calculated output size: (1x0x3). Output size is too small"},
       {"leaf_in_place", [] { nn::ReLU(true)(ones({2}).requires_grad_()); },
        "a leaf Variable that requires grad is being used in an in-place operation."},
+      {"softmax_of_labels", [] { F::softmax(ember::tensor<int64_t>({1, 2}), 0); },
+       "\"softmax_lastdim_kernel_impl\" not implemented for 'Long'"},
+      {"log_softmax_of_flags", [] { F::log_softmax(ones({2, 2}).to(ember::kBool), 0); },
+       "\"softmax_kernel_impl\" not implemented for 'Bool'"},
+      {"softmax_axis", [] { F::softmax(ones({3}), 1); },
+       "Dimension out of range (expected to be in range of [-1, 0], but got 1)"},
       {"flat_image", [] { F::max_pool2d(ones({3, 3}), {2, 2}); }, "non-empty 3D or 4D (batch mode) tensor expected for input"},
       {"wraps_twice",
        [] { nn::Conv2d(1, 1, 3, nn::Conv2dOptions{.padding = 4, .padding_mode = "circular"})(ones({1, 1, 3, 3})); },
@@ -227,6 +233,23 @@ TEST(Options, LayersPrintThem) {
   EXPECT_EQ(text(nn::Dropout(0.25, true)), "Dropout(p=0.25, inplace=True)");
   EXPECT_EQ(text(nn::BatchNorm2d(3, nn::BatchNormOptions{.momentum = std::nullopt, .affine = false})),
             "BatchNorm2d(3, eps=1e-05, momentum=None, affine=False, track_running_stats=True)");
+}
+
+TEST(Options, SoftmaxPicksItsDimension) {
+  const std::pair<ember::Shape, int64_t> rows[] = {{{}, 0}, {{4}, 0}, {{2, 4}, 1}, {{2, 4, 3}, 0}, {{2, 4, 3, 2}, 1}};
+  for (const auto &[shape, dim] : rows) {
+    Tensor x = ember::randn(shape, ember::kFloat64);
+    EXPECT_TRUE(ember::equal(F::softmax(x), F::softmax(x, dim))) << shape.size();
+    EXPECT_TRUE(ember::equal(nn::Softmax()(x), F::softmax(x, dim))) << shape.size();
+    EXPECT_TRUE(ember::equal(F::log_softmax(x), F::log_softmax(x, dim))) << shape.size();
+  }
+  EXPECT_EQ(nn::Softmax()->repr(), "Softmax(dim=None)");
+  for (int64_t dim : {0, 1}) // a softmax of nothing is nothing
+    for (Tensor x : {ember::ones({2, 0}).requires_grad_(), ember::ones({0, 2}).requires_grad_()}) {
+      EXPECT_EQ(F::softmax(x, dim).sizes(), x.sizes());
+      F::log_softmax(x, dim).sum().backward();
+      EXPECT_EQ(x.grad().sizes(), x.sizes());
+    }
 }
 
 // In place: the input is what comes out, and gradients are those of the plain layer.

@@ -12,8 +12,9 @@ namespace ember::functional {
 Tensor relu(const Tensor &input, bool inplace = false, Here where = Here::current());
 /// x Φ(x); "none": by erf, "tanh": by the tanh formula.
 Tensor gelu(const Tensor &input, const std::string &approximate = "none", Here where = Here::current());
-Tensor softmax(const Tensor &input, int64_t dim, Here where = Here::current());
-Tensor log_softmax(const Tensor &input, int64_t dim, Here where = Here::current());
+/// exp(x) / sum of exp(x) along `dim`, and its logarithm; float. No dim: 0 for an input of rank 0, 1 or 3, else 1, as in PyTorch.
+Tensor softmax(const Tensor &input, std::optional<int64_t> dim = {}, Here where = Here::current());
+Tensor log_softmax(const Tensor &input, std::optional<int64_t> dim = {}, Here where = Here::current());
 /// input (*, in) times weight (out, in) transposed, plus bias (out) where defined.
 Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias = {}, Here where = Here::current());
 /// input (N, C, H, W) or (C, H, W), weight (O, C/groups, KH, KW), bias (O).

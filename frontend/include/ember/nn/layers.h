@@ -133,16 +133,16 @@ private:
 };
 EMBER_MODULE(GELU);
 
-/// exp(x) / sum of exp(x) along `dim`.
+/// functional::softmax.
 class SoftmaxImpl : public Module {
 public:
-  explicit SoftmaxImpl(int64_t dim);
+  explicit SoftmaxImpl(std::optional<int64_t> dim = {});
   Tensor forward(const Tensor &input) override;
   std::string type_name() const override { return "Softmax"; }
   std::string extra_repr() const override;
 
 private:
-  int64_t dim;
+  std::optional<int64_t> dim;
 };
 EMBER_MODULE(Softmax);
 
