@@ -6,6 +6,7 @@
 #include "ir/ops/Random.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <numeric>
 
@@ -215,14 +216,81 @@ Tensor randperm(int64_t count, Here where) {
   return from_vector(default_generator().permutation(count), {count}, where);
 }
 
+namespace {
+
+// The whole numbers that a dtype can hold between PyTorch's bounds for random_, and its name for it; none: any.
+struct WholeRange {
+  int64_t least, most;
+  const char *name;
+};
+std::optional<WholeRange> wholeRange(ScalarType dtype) {
+  switch (dtype) {
+  case kUInt8:
+    return WholeRange{0, UINT8_MAX, "unsigned char"};
+  case kInt8:
+    return WholeRange{INT8_MIN, INT8_MAX, "signed char"};
+  case kInt16:
+    return WholeRange{INT16_MIN, INT16_MAX, "short int"};
+  case kInt32:
+    return WholeRange{INT32_MIN, INT32_MAX, "int"};
+  case kBool:
+    return WholeRange{0, 1, "bool"};
+  case kFloat16:
+    return WholeRange{-65504, 65504, "c10::Half"};
+  default:
+    return std::nullopt;
+  }
+}
+
+// A number as a float dtype has it; `digits` are the bits of the dtype's significand.
+int64_t inDtype(int64_t value, ScalarType dtype) {
+  if (double wide = static_cast<double>(value); dtype == kFloat64)
+    return wide < 0x1p63 ? static_cast<int64_t>(wide) : INT64_MAX;
+  float narrow = static_cast<float>(value);
+  if (dtype == kBFloat16)
+    narrow = ember_rt_from_bf16(ember_rt_to_bf16(narrow));
+  else if (dtype == kFloat16)
+    narrow = ember_rt_from_f16(ember_rt_to_f16(narrow));
+  return narrow < 0x1p63f ? static_cast<int64_t>(narrow) : INT64_MAX;
+}
+int digitsOf(ScalarType dtype) { return dtype == kFloat64 ? 53 : dtype == kFloat32 ? 24 : dtype == kFloat16 ? 11 : 8; }
+
+// From one number that the dtype has to the next, near `value`.
+int64_t spacingAt(int64_t value, ScalarType dtype) {
+  int exponent = std::bit_width(static_cast<uint64_t>(std::abs(value))) - 1;
+  return int64_t(1) << std::max(exponent - digitsOf(dtype) + 1, 0);
+}
+
+// Bounds as PyTorch takes them: a float dtype has not all large numbers, so that they move to ones it has.
+void fitBounds(int64_t &low, int64_t &high, ScalarType dtype) {
+  if (low >= high)
+    throw Error("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) +
+                " >= to=" + std::to_string(high));
+  if (std::optional<WholeRange> range = wholeRange(dtype)) {
+    if (low < range->least || low > range->most)
+      throw Error(std::string("from is out of bounds for ") + range->name);
+    if (high - 1 < range->least || high - 1 > range->most)
+      throw Error(std::string("to - 1 is out of bounds for ") + range->name);
+  }
+  if (dtype != kFloat64 && dtype != kFloat32 && dtype != kFloat16 && dtype != kBFloat16)
+    return;
+  if (int64_t next = inDtype(low + 1, dtype); next < low)
+    low = next + spacingAt(low + 1, dtype);
+  if (int64_t last = inDtype(high - 1, dtype); last >= high)
+    high = last - spacingAt(high - 1, dtype);
+  if (low >= high)
+    throw Error("random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=" +
+                std::to_string(low) + " >= to=" + std::to_string(high));
+}
+
+} // namespace
+
 // Bounds are operands, 64 bits whole.
 static Value bound(int64_t value) { return record::read(from_bytes(&value, {}, kInt64)); }
 
 Tensor &Tensor::random_(int64_t low, int64_t high, Here where) {
   CallSite site(where);
-  if (low >= high)
-    throw Error("random_ expects 'from' to be less than 'to', but got from=" + std::to_string(low) +
-                " >= to=" + std::to_string(high));
+  fitBounds(low, high, dtype());
   return fill(
       *this, where, "RandomBackward1",
       [&](ember_generator *g, uint32_t dtype, void *data, int64_t count) { ember_rt_randint(g, dtype, data, count, low, high); },
@@ -231,6 +299,9 @@ Tensor &Tensor::random_(int64_t low, int64_t high, Here where) {
 
 Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype, Here where) {
   return fresh(empty(std::move(shape), dtype, where).random_(low, high, where));
+}
+Tensor randint(int64_t high, Shape shape, ScalarType dtype, Here where) {
+  return randint(0, high, std::move(shape), dtype, where);
 }
 
 } // namespace ember

@@ -152,6 +152,48 @@ TEST(Draws, CutNoProgram) {
   EXPECT_EQ(values(x).size() + values(y).size() + order.to_vector<int64_t>().size(), 90u);
 }
 
+// Large bounds move to numbers that a float dtype has. Source: PyTorch 1.13, seed 0.
+TEST(Draws, WholeNumbersOfFloats) {
+  struct Row {
+    ember::ScalarType dtype;
+    int64_t low, high;
+    std::vector<double> drawn;
+  };
+  const Row rows[] = {{ember::kBFloat16, 0, 300, {148, 53, 69, 258}},
+                      {ember::kBFloat16, -259, 259, {95, -186, 56, -256}},
+                      {ember::kBFloat16, 257, 259, {256, 258, 258, 256}},
+                      {ember::kFloat16, 0, 4099, {1995, 2726, 2214, 3588}},
+                      {ember::kFloat16, -2051, 5, {-103, -844, -462, -1475}},
+                      {ember::kFloat32, 0, 16777218, {8325524, 12888321, 1484039, 2214672}},
+                      {ember::kFloat32, 16777211, 16777220, {16777215, 16777214, 16777211, 16777213}}};
+  for (const Row &row : rows) {
+    ember::manual_seed(0);
+    EXPECT_EQ(ember::randint(row.low, row.high, {4}, row.dtype).to_vector<double>(), row.drawn) << row.low << " " << row.high;
+  }
+  ember::manual_seed(7);
+  Tensor own = ember::randint(9, {5});
+  ember::manual_seed(7);
+  EXPECT_TRUE(ember::equal(own, ember::empty({5}, ember::kInt64).random_(9)));
+}
+
+TEST(Draws, WholeNumbersThatADtypeHasNot) {
+  auto draw = [](int64_t low, int64_t high, ember::ScalarType dtype) {
+    return messageOf([&] { ember::randint(low, high, {3}, dtype); });
+  };
+  EXPECT_EQ(draw(5, 5, ember::kInt64), "random_ expects 'from' to be less than 'to', but got from=5 >= to=5");
+  EXPECT_EQ(draw(0, 257, ember::kUInt8), "to - 1 is out of bounds for unsigned char");
+  EXPECT_EQ(draw(-1, 2, ember::kUInt8), "from is out of bounds for unsigned char");
+  EXPECT_EQ(draw(0, 300, ember::kInt8), "to - 1 is out of bounds for signed char");
+  EXPECT_EQ(draw(0, 40000, ember::kInt16), "to - 1 is out of bounds for short int");
+  EXPECT_EQ(draw(-(int64_t(1) << 40), 2, ember::kInt32), "from is out of bounds for int");
+  EXPECT_EQ(draw(0, 3, ember::kBool), "to - 1 is out of bounds for bool");
+  EXPECT_EQ(draw(0, 65506, ember::kFloat16), "to - 1 is out of bounds for c10::Half");
+  EXPECT_EQ(draw(299, 300, ember::kBFloat16),
+            "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=299 >= to=298");
+  EXPECT_EQ(draw(INT64_MIN, INT64_MAX, ember::kFloat32), "");
+  EXPECT_EQ(draw(INT64_MAX - 1, INT64_MAX, ember::kFloat64).substr(0, 36), "random_ expects 'from' casted to dty");
+}
+
 // Draws into views are in the order of memory, as PyTorch's (tests/golden/make_draw_views.py).
 TEST(Draws, IntoViewsAsPyTorch) {
   const std::map<std::string, std::function<void(Tensor)>> fills = {{"uniform", [](Tensor t) { t.uniform_(); }},

@@ -130,8 +130,10 @@ public:
   Tensor &uniform_(double low = 0, double high = 1, Here where = Here::current());
   Tensor &normal_(double mean = 0, double std = 1, Here where = Here::current());
   Tensor &bernoulli_(double p = 0.5, Here where = Here::current());
-  /// Whole numbers from [low, high).
+  /// Whole numbers from [low, high), low 0 where it is not told, which the dtype must hold; a float dtype takes the bounds next
+  /// to them that it has.
   Tensor &random_(int64_t low, int64_t high, Here where = Here::current());
+  Tensor &random_(int64_t high, Here where = Here::current()) { return random_(0, high, where); }
 
   // ---- element by element
   Tensor neg(Here where = Here::current()) const;
@@ -207,6 +209,7 @@ Tensor arange(int64_t end, Here where = Here::current());
 Tensor rand(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor randn(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype = kInt64, Here where = Here::current());
+Tensor randint(int64_t high, Shape shape, ScalarType dtype = kInt64, Here where = Here::current());
 Tensor randperm(int64_t count, Here where = Here::current());
 Tensor zeros_like(const Tensor &other, Here where = Here::current());
 Tensor ones_like(const Tensor &other, Here where = Here::current());
