@@ -65,7 +65,7 @@ Request readRequest(const std::vector<Tensor> &examples, const TraceOptions &opt
                 (request.exampleSizes.empty() ? "" : " with " + sizesText(request.exampleSizes)));
   if (std::string text = outOfRange(request.ranges, request.exampleSizes); !text.empty())
     throw Error("trace: " + text);
-  constexpr size_t mostNames = 4; // there are 3 to the power of it recordings
+  constexpr size_t mostNames = 8; // there are 1281 recordings then
   if (request.ranges.size() > mostNames)
     throw Error("trace: " + std::to_string(request.ranges.size()) + " names of sizes, expected at most " +
                 std::to_string(mostNames));

@@ -1,20 +1,31 @@
 #include "jit/SizeFit.h"
 
+#include <algorithm>
+
 using ember::ir::SizeExpr;
 
 namespace ember::jit {
 
 SizeGrid::SizeGrid(std::vector<std::string> names, std::vector<int64_t> bases)
     : names(std::move(names)), bases(std::move(bases)) {
-  size_t count = 1;
-  for (size_t i = 0; i < this->names.size(); ++i)
-    count *= 3;
-  for (size_t point = 0; point < count; ++point) {
-    size_t rest = point;
-    SizeValues sizes;
-    for (size_t i = 0; i < this->names.size(); ++i, rest /= 3)
-      sizes[this->names[i]] = this->bases[i] + static_cast<int64_t>(rest % 3);
-    all.push_back(std::move(sizes));
+  constexpr size_t mostInFull = 4;
+  std::vector<int> own(this->names.size());
+  bool isLast = false;
+  while (!isLast) {
+    if (own.size() <= mostInFull || std::count(own.begin(), own.end(), 2) <= 1) {
+      SizeValues sizes;
+      for (size_t i = 0; i < own.size(); ++i)
+        sizes[this->names[i]] = this->bases[i] + own[i];
+      numbers[own] = steps.size();
+      steps.push_back(own);
+      all.push_back(std::move(sizes));
+    }
+    size_t place = 0; // counts in base 3
+    while (place < own.size() && own[place] == 2)
+      own[place++] = 0;
+    isLast = place == own.size();
+    if (!isLast)
+      ++own[place];
   }
   SizeValues beyond;
   for (size_t i = 0; i < this->names.size(); ++i)
@@ -23,26 +34,32 @@ SizeGrid::SizeGrid(std::vector<std::string> names, std::vector<int64_t> bases)
 }
 
 // Newton's forward differences along one name after the other; then sum of difference * product of binomials, where
-// 2 * binomial(n - base, k) is a polynomial with integer coefficients for k = 0, 1, 2.
+// 2 * binomial(n - base, k) is a polynomial with integer coefficients for k = 0, 1, 2. With each point those below it are there:
+// differences need no others.
 std::optional<SizeExpr> SizeGrid::fit(const std::vector<int64_t> &values) const {
   std::vector<int64_t> differences(values.begin(), values.end() - 1);
-  for (size_t step = 1; step < differences.size(); step *= 3)
-    for (size_t point = 0; point < differences.size(); ++point)
-      if (point / step % 3 == 0) {
-        int64_t zero = differences[point], one = differences[point + step], two = differences[point + 2 * step];
-        differences[point + step] = one - zero;
-        differences[point + 2 * step] = two - 2 * one + zero;
-      }
+  for (size_t name = 0; name < names.size(); ++name)
+    for (size_t point = 0; point < steps.size(); ++point) {
+      std::vector<int> own = steps[point];
+      if (own[name] != 0)
+        continue;
+      int64_t zero = differences[point];
+      own[name] = 1;
+      int64_t &one = differences[numbers.at(own)];
+      own[name] = 2;
+      if (auto far = numbers.find(own); far != numbers.end())
+        differences[far->second] += zero - 2 * one;
+      one -= zero;
+    }
   SizeExpr sum;
-  for (size_t point = 0; point < differences.size(); ++point) {
+  for (size_t point = 0; point < steps.size(); ++point) {
     if (differences[point] == 0)
       continue;
     SizeExpr product(differences[point]);
-    size_t rest = point;
-    for (size_t i = 0; i < names.size(); ++i, rest /= 3) {
+    for (size_t i = 0; i < names.size(); ++i) {
       SizeExpr offset = SizeExpr::name(names[i]) - SizeExpr(bases[i]);
       SizeExpr binomials[] = {SizeExpr(2), SizeExpr(2) * offset, offset * (offset - SizeExpr(1))};
-      product = product * binomials[rest % 3];
+      product = product * binomials[steps[point][i]];
     }
     sum = sum + product;
   }

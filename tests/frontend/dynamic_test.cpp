@@ -74,6 +74,33 @@ TEST(NamedSizes, AttentionWithTwoNames) {
             "traced module: input 2 is torch.float32[6, 6], expected torch.float32[S, 6] with S = 7, T = 5");
 }
 
+// Products of all names, their sums, and the square of one with others.
+Tensor ofEightNames(const std::vector<Tensor> &inputs) {
+  Tensor x = inputs[0].flatten(), y = inputs[1].flatten();
+  Tensor all = ember::matmul(x.unsqueeze(1), y.unsqueeze(0)).flatten();
+  Tensor pairs = ember::matmul(inputs[0].transpose(2, 3), inputs[0]); // (A, B, D, D)
+  return ember::cat({all, x, y, pairs.flatten()}, 0) / ember::Operand(static_cast<double>(x.numel() + y.numel()));
+}
+
+TEST(NamedSizes, EightNames) {
+  auto inputsOf = [](const ember::Shape &s) {
+    return std::vector<Tensor>{ember::randn({s[0], s[1], s[2], s[3]}), ember::randn({s[4], s[5], s[6], s[7]})};
+  };
+  const ember::Shape example = {3, 4, 2, 3, 3, 2, 4, 2};
+  std::vector<std::map<int64_t, ember::jit::Dim>> dims = {{{0, "A"}, {1, "B"}, {2, "C"}, {3, "D"}},
+                                                          {{0, "E"}, {1, "F"}, {2, "G"}, {3, "H"}}};
+  TracedModule traced = ember::jit::trace(ofEightNames, inputsOf(example), {.dims = dims});
+  for (const ember::Shape &sizes : {example, {2, 3, 4, 5, 6, 2, 3, 4}, {5, 2, 3, 2, 4, 3, 2, 6}}) {
+    std::vector<Tensor> inputs = inputsOf(sizes);
+    expectSameBits(traced.run(inputs)[0], ofEightNames(inputs), std::to_string(sizes[0]));
+  }
+  std::vector<Tensor> three = inputsOf(example);
+  three.push_back(ember::ones({3}));
+  dims.push_back({{0, "I"}});
+  EXPECT_EQ(messageOf([&] { ember::jit::trace(ofEightNames, three, {.dims = dims}); }),
+            "trace: 9 names of sizes, expected at most 8");
+}
+
 // Functions of one tensor (B, S, 6): one for each family of ops and each composite that computes with sizes. Where a recording at
 // S = 0 is another program (the divisor of a variance is not 6*S - 1), the traced module takes a larger S alone.
 struct Row {

@@ -51,7 +51,8 @@ struct Dim {
 };
 
 struct TraceOptions {
-  /// By input: its dimensions (from the end where negative) whose sizes have names.
+  /// By input: its dimensions (from the end where negative) whose sizes have names, at most 8 in all. A size that follows from
+  /// them may have squares of up to four names; of more it is found where it has the square of one alone in each product.
   std::vector<std::map<int64_t, Dim>> dims;
 };
 
