@@ -128,7 +128,7 @@ OptimizerState Optimizer::state_dict() const {
   OptimizerState saved;
   int64_t index = 0;
   for (size_t g = 0; g < groups.size(); ++g) {
-    OptimizerState::Group group{groups[g].options, {}};
+    OptimizerState::Group group{groups[g].options, {}, groups[g].initial_lr};
     for (const Slot &slot : (*slots)[g]) {
       if (slot.steps > 0) {
         saved.state[index] = slot.tensors;
@@ -168,6 +168,8 @@ void Optimizer::load_state_dict(const OptimizerState &saved) {
     for (const auto &[key, value] : saved.groups[g].options)
       if (defaults.count(key))
         groups[g].options[key] = value;
+    if (saved.groups[g].initial_lr)
+      groups[g].initial_lr = saved.groups[g].initial_lr;
     for (size_t p = 0; p < (*slots)[g].size(); ++p) {
       (*slots)[g][p] = {};
       auto found = saved.state.find(saved.groups[g].parameters[p]);

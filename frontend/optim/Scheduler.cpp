@@ -56,7 +56,15 @@ std::map<std::string, double> LRScheduler::state_dict() const {
   return state;
 }
 
+// Lists may have another length: groups come and go.
+void LRScheduler::check_state_dict(const std::map<std::string, double> &state) const {
+  for (const auto &[key, value] : state_dict())
+    if (size_t dot = key.find('.'); dot == std::string::npos || key.substr(dot) == ".0")
+      numberIn(state, key);
+}
+
 void LRScheduler::load_state_dict(const std::map<std::string, double> &state) {
+  check_state_dict(state);
   auto last = static_cast<int64_t>(numberIn(state, "last_epoch")), count = static_cast<int64_t>(numberIn(state, "_step_count"));
   std::vector<double> base = listIn(state, "base_lrs"), rates = listIn(state, "_last_lr");
   load(state);

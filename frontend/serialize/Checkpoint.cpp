@@ -3,11 +3,20 @@
 #include "record/Storage.h"
 #include "serialize/SafeTensors.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 using nlohmann::json;
 
 namespace ember {
+
+// Beside the groups, where a scheduler has been: the form of these is what training libraries read too.
+static json initialRates(const optim::OptimizerState &state) {
+  json rates = json::array();
+  for (const auto &group : state.groups)
+    rates.push_back(group.initial_lr ? json(*group.initial_lr) : json());
+  return rates;
+}
 
 static json groupsText(const optim::OptimizerState &state) {
   json groups = json::array();
@@ -37,12 +46,16 @@ void save(const Checkpoint &checkpoint, const std::string &path) {
   if (checkpoint.optimizer) {
     optim::OptimizerState state = checkpoint.optimizer->state_dict();
     content.metadata["optimizer"] = groupsText(state).dump();
+    if (std::any_of(state.groups.begin(), state.groups.end(), [](const auto &group) { return group.initial_lr.has_value(); }))
+      content.metadata["initial_lr"] = initialRates(state).dump();
     for (const auto &[index, tensors] : state.state)
       for (const auto &[name, tensor] : tensors)
         content.tensors.emplace_back("optimizer." + std::to_string(index) + "." + name, tensor);
   }
   if (checkpoint.generator)
     content.tensors.emplace_back("generator", from_vector(checkpoint.generator->get_state(), {5056}));
+  if (checkpoint.scheduler)
+    content.metadata["scheduler"] = json(checkpoint.scheduler->state_dict()).dump();
   serialize::writeTensorFile(path, content);
 }
 
@@ -56,10 +69,40 @@ static std::pair<int64_t, std::string> splitSlot(const std::string &path, const 
   return {index, name.substr(dot + 1)};
 }
 
+// Of a text in the metadata; discarded where it is no JSON, null where it is not there.
+static json metadataOf(const serialize::TensorFile &content, const char *key) {
+  auto text = content.metadata.find(key);
+  return text == content.metadata.end() ? json() : json::parse(text->second, nullptr, false);
+}
+
+static void readInitialRates(const serialize::TensorFile &content, optim::OptimizerState &state, const std::string &path) {
+  json rates = metadataOf(content, "initial_lr");
+  if (rates.is_null())
+    return;
+  bool fits = rates.is_array() && rates.size() == state.groups.size();
+  for (size_t i = 0; fits && i < rates.size(); ++i) {
+    fits = rates[i].is_null() || rates[i].is_number();
+    if (rates[i].is_number())
+      state.groups[i].initial_lr = rates[i].get<double>();
+  }
+  if (!fits)
+    throw Error(path + ": the initial rates of its optimizer groups are damaged");
+}
+
+static std::map<std::string, double> schedulerStateOf(const std::string &path, const serialize::TensorFile &content) {
+  json state = metadataOf(content, "scheduler");
+  if (state.is_null())
+    throw Error(path + ": it holds no scheduler");
+  try {
+    return state.get<std::map<std::string, double>>();
+  } catch (const json::exception &) {
+    throw Error(path + ": its scheduler is damaged");
+  }
+}
+
 static optim::OptimizerState optimizerStateOf(const std::string &path, const serialize::TensorFile &content) {
   optim::OptimizerState state;
-  auto text = content.metadata.find("optimizer");
-  json groups = text == content.metadata.end() ? json() : json::parse(text->second, nullptr, false);
+  json groups = metadataOf(content, "optimizer");
   if (!groups.is_array())
     throw Error(path + ": it holds no optimizer");
   try {
@@ -69,6 +112,7 @@ static optim::OptimizerState optimizerStateOf(const std::string &path, const ser
   } catch (const json::exception &) {
     throw Error(path + ": its optimizer groups are damaged");
   }
+  readInitialRates(content, state, path);
   for (const auto &[name, tensor] : content.tensors)
     if (name.rfind("optimizer.", 0) == 0) {
       auto [index, slot] = splitSlot(path, name.substr(10));
@@ -102,6 +146,11 @@ void load(const Checkpoint &checkpoint, const std::string &path) {
     optimizer = optimizerStateOf(path, content);
     checkpoint.optimizer->check_state_dict(optimizer);
   }
+  std::map<std::string, double> scheduler;
+  if (checkpoint.scheduler) {
+    scheduler = schedulerStateOf(path, content);
+    checkpoint.scheduler->check_state_dict(scheduler);
+  }
   if (checkpoint.generator)
     Generator().set_state(generator);
   if (checkpoint.model) {
@@ -112,6 +161,8 @@ void load(const Checkpoint &checkpoint, const std::string &path) {
     checkpoint.optimizer->load_state_dict(optimizer);
   if (checkpoint.generator)
     checkpoint.generator->set_state(generator);
+  if (checkpoint.scheduler)
+    checkpoint.scheduler->load_state_dict(scheduler);
 }
 
 } // namespace ember

@@ -2,6 +2,7 @@
 #include "GoldenFile.h"
 #include "Message.h"
 #include "Shell.h"
+#include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -122,12 +123,10 @@ std::vector<float> train(bool fails, const Folder *folder) {
       EXPECT_EQ(optimizer->param_groups()[0].options.at("lr"), schedule->get_last_lr()[0]);
     }
     if (i == 3 && folder) { // another process
-      ember::save({.model = &*model, .optimizer = &*optimizer}, folder->file("checkpoint"));
-      std::map<std::string, double> state = schedule->state_dict();
+      ember::save({.model = &*model, .optimizer = &*optimizer, .scheduler = &*schedule}, folder->file("checkpoint"));
       optimizer = std::make_unique<optim::AdamW>(model->parameters(), optim::AdamWOptions{.lr = 7});
       schedule = std::make_unique<optim::CosineAnnealingLR>(*optimizer, 9);
-      ember::load({.model = &*model, .optimizer = &*optimizer}, folder->file("checkpoint"));
-      schedule->load_state_dict(state);
+      ember::load({.model = &*model, .optimizer = &*optimizer, .scheduler = &*schedule}, folder->file("checkpoint"));
     }
     step(labels);
   }
@@ -146,6 +145,56 @@ TEST(Schedulers, CountTheirOwnStepsWhereTheOptimizersFail) {
   std::vector<float> expected = train(false, nullptr);
   EXPECT_EQ(train(true, nullptr), expected);
   EXPECT_EQ(train(true, &folder), expected);
+}
+
+// An optimizer's state has the rates that schedules start from: one may be made anew at its place.
+TEST(Schedulers, AreMadeAnewFromAnOptimizersState) {
+  Folder folder("ember_schedule_anew");
+  optim::SGD first({{{ember::ones({2}).requires_grad_()}, {{"lr", 0.5}}}, {{ember::ones({3}).requires_grad_()}, {}}}, {.lr = 1});
+  optim::CosineAnnealingLR whole(first, 8, 0.125);
+  for (int i = 0; i < 3; ++i)
+    whole.step();
+  ember::save({.optimizer = &first}, folder.file("checkpoint"));
+  optim::SGD second({{{ember::ones({2}).requires_grad_()}, {}}, {{ember::ones({3}).requires_grad_()}, {}}}, {.lr = 9});
+  ember::load({.optimizer = &second}, folder.file("checkpoint"));
+  optim::CosineAnnealingLR anew(second, 8, 0.125, 2); // its first step is the third
+  for (int i = 0; i < 3; ++i) {
+    whole.step(), anew.step();
+    for (size_t group : {0, 1})
+      EXPECT_NEAR(anew.get_last_lr()[group], whole.get_last_lr()[group], 1e-15) << i;
+  }
+}
+
+TEST(Schedulers, CheckpointsThatDoNotFit) {
+  Folder folder("ember_schedule_mistakes");
+  optim::SGD optimizer({ember::ones({2}).requires_grad_()}, {.lr = 0.5});
+  optim::StepLR steps(optimizer, 2);
+  optim::CosineAnnealingLR cosine(optimizer, 4);
+  std::string path = folder.file("checkpoint");
+  auto load = [&](optim::LRScheduler &scheduler) {
+    return messageOf([&] { ember::load({.optimizer = &optimizer, .scheduler = &scheduler}, path); });
+  };
+  ember::save({.optimizer = &optimizer}, path);
+  EXPECT_EQ(load(steps), path + ": it holds no scheduler");
+  ember::save({.optimizer = &optimizer, .scheduler = &cosine}, path);
+  optimizer.param_groups()[0].options["lr"] = 3;
+  EXPECT_EQ(load(steps), "scheduler state dict: missing key 'gamma'");
+  EXPECT_EQ(optimizer.param_groups()[0].options["lr"], 3) << "nothing is changed";
+  const std::string groups = R"("optimizer":"[{\"options\":{\"lr\":0.5},\"parameters\":[0]}]")";
+  const std::pair<std::string, const char *> rows[] = {
+      {groups + R"(,"scheduler":"[1]")", "its scheduler is damaged"},
+      {groups + R"(,"scheduler":"{\"gamma\":true}")", "its scheduler is damaged"},
+      {groups + R"(,"scheduler":"{")", "its scheduler is damaged"},
+      {groups + R"(,"initial_lr":"[true]")", "the initial rates of its optimizer groups are damaged"},
+      {groups + R"(,"initial_lr":"[]")", "the initial rates of its optimizer groups are damaged"},
+      {groups + R"(,"initial_lr":"0.5")", "the initial rates of its optimizer groups are damaged"}};
+  for (const auto &[metadata, text] : rows) {
+    std::string header = R"({"__metadata__":{"format":"ember checkpoint 1",)" + metadata + "}}";
+    uint64_t length = header.size();
+    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(&length), 8) << header;
+    EXPECT_EQ(load(steps), path + ": " + text) << metadata;
+  }
+  EXPECT_EQ(optimizer.param_groups()[0].options["lr"], 3);
 }
 
 // A checkpoint is loaded after what failed has been undone, not before.

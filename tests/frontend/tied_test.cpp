@@ -162,7 +162,8 @@ TEST(Tied, TrainingLibrariesAndCheckpoints) {
     EXPECT_EQ(train(*fresh, own, number), train(*model, optimizer, number)) << number;
   EXPECT_EQ(valuesOf(*fresh), valuesOf(*model));
   ember::Generator generator(3);
-  ember::save({.model = &*fresh, .optimizer = &own, .generator = &generator}, folder.file("here"));
+  optim::StepLR schedule(own, 5); // which a library passes over
+  ember::save({.model = &*fresh, .optimizer = &own, .generator = &generator, .scheduler = &schedule}, folder.file("here"));
   EXPECT_EQ(load(handle, folder.file("here").c_str()), 0) << error(handle);
   EXPECT_EQ(stepThere(4), train(*model, optimizer, 4));
   destroy(handle);

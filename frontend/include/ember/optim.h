@@ -27,6 +27,7 @@ struct OptimizerState {
   struct Group {
     std::map<std::string, double> options;
     std::vector<int64_t> parameters;
+    std::optional<double> initial_lr{}; // where a scheduler has been
   };
   std::vector<Group> groups;
 };
@@ -143,6 +144,8 @@ public:
   std::map<std::string, double> state_dict() const;
   /// The groups keep their rates: those are the optimizer's state. Throws where a key is missing; nothing is changed then.
   void load_state_dict(const std::map<std::string, double> &state);
+  /// What `load_state_dict` would throw, without changing anything.
+  void check_state_dict(const std::map<std::string, double> &state) const;
 
 protected:
   /// last_epoch -1: from the start. Else the groups must have had a scheduler before. A subclass calls `step` when it is
