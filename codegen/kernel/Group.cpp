@@ -55,6 +55,11 @@ static void traceElements(const Group &group, Space &space, const Expr &expr, Ar
     }
 }
 
+bool Trace::Place::operator==(const Place &other) const {
+  return point == other.point &&
+         llvm::equal(guards, other.guards, [](const Cond &a, const Cond &b) { return a.value == b.value && a.bound == b.bound; });
+}
+
 void trace(const Group &group, Space &space, Value value, ArrayRef<Expr> point, ArrayRef<Cond> guards, Trace &out) {
   Operation *op = value.getDefiningOp();
   if (!group.contains(op)) {
@@ -70,6 +75,13 @@ void trace(const Group &group, Space &space, Value value, ArrayRef<Expr> point, 
   if (isa<ReductionOp, ContractionOp>(op)) {
     out.heroes.push_back({op, SmallVector<Expr>(point)});
     return;
+  }
+  if (!value.hasOneUse()) {
+    Trace::Place place{SmallVector<Expr>(point), SmallVector<Cond>(guards)};
+    std::vector<Trace::Place> &places = out.followed[value];
+    if (llvm::is_contained(places, place))
+      return;
+    places.push_back(std::move(place));
   }
   auto indexed = cast<IndexedOp>(op);
   auto view = dyn_cast<ViewOp>(op);

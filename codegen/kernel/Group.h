@@ -36,6 +36,14 @@ struct Trace {
   std::vector<Read> reads;
   std::vector<std::pair<mlir::Operation *, llvm::SmallVector<ir::Expr>>> heroes; // stops there
   unsigned elements = 0;                                                         // scalar ops walked, a measure of work
+  /// Values with several readers, and where they were followed from: once from each place, or `x = x * x` n times would be
+  /// followed 2^n times.
+  struct Place {
+    llvm::SmallVector<ir::Expr> point;
+    llvm::SmallVector<ir::Cond> guards;
+    bool operator==(const Place &other) const;
+  };
+  llvm::DenseMap<mlir::Value, std::vector<Place>> followed;
 };
 
 /// Follows `value` at `point` through elementwise and view ops of the group down to inputs and heroes (reductions,

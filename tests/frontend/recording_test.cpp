@@ -215,6 +215,21 @@ TEST(Recording, LooksBeforeBackwardComputeNothingTwice) {
   }
 }
 
+// Values that are read several times are followed once: a chain of squares is no tree of 2^60 products to the compiler.
+TEST(Recording, ManySquaresAreOneKernel) {
+  Tensor x = ember::tensor<int64_t>({3, -5, 2}), y = ember::ones({3, 1}, ember::kInt64), sum = x;
+  for (int i = 0; i < 60; ++i) {
+    x = x * x;
+    y = (y + y).transpose(0, 1).transpose(0, 1) * y;
+    sum = sum + x;
+  }
+  uint64_t square = 3, expected = 3;
+  for (int i = 0; i < 60; ++i)
+    expected += square *= square;
+  EXPECT_EQ(static_cast<uint64_t>(sum.to_vector<int64_t>()[0]), expected);
+  EXPECT_EQ(y.to_vector<int64_t>(), std::vector<int64_t>(3, 0)); // 2^(2^60 - 1) wraps
+}
+
 // A label that is known only when the program runs: one line that names the place, and all as before the call.
 TEST(Recording, AnErrorAtRunTimeUndoesTheStep) {
   ember::manual_seed(0);
