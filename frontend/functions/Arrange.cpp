@@ -50,15 +50,24 @@ Tensor matmul(const Tensor &a, const Tensor &b, Here where) {
   return product;
 }
 
-Tensor cat(const std::vector<Tensor> &tensors, int64_t dim, Here where) {
+// PyTorch passes over tensors of shape [0] beside those of another rank.
+static bool isPassedOver(const Tensor &tensor) { return tensor.dim() == 1 && tensor.numel() == 0; }
+
+Tensor cat(const std::vector<Tensor> &given, int64_t dim, Here where) {
   Entry entry(where);
-  if (tensors.empty())
+  if (given.empty())
     throw Error("torch.cat(): expected a non-empty list of Tensors");
+  std::vector<Tensor> tensors;
+  llvm::copy_if(given, std::back_inserter(tensors), [](const Tensor &own) { return !isPassedOver(own); });
+  if (tensors.empty())
+    tensors = given;
   Shape shape = tensors[0].sizes();
   dim = wrapDim(dim, tensors[0].dim());
   if (shape.empty())
     throw Error("zero-dimensional tensor (at position 0) cannot be concatenated");
   ScalarType dtype = tensors[0].dtype();
+  for (const Tensor &own : given)
+    dtype = promoteTypes(dtype, own.dtype());
   shape[dim] = 0;
   for (size_t i = 0; i < tensors.size(); ++i) {
     Shape own = tensors[i].sizes();
@@ -71,7 +80,6 @@ Tensor cat(const std::vector<Tensor> &tensors, int64_t dim, Here where) {
                     std::to_string(shape[d]) + " but got size " + std::to_string(own[d]) + " for tensor number " +
                     std::to_string(i) + " in the list.");
     shape[dim] += own[dim];
-    dtype = promoteTypes(dtype, tensors[i].dtype());
   }
   SmallVector<Value> values;
   for (const Tensor &tensor : tensors)
@@ -117,7 +125,9 @@ Tensor index_select(const Tensor &input, int64_t dim, const Tensor &index, Here 
   Entry entry(where);
   if (index.dim() > 1)
     throw Error("index_select(): Index is supposed to be a vector");
-  return made(entry.recorder.emit<TakeOp>(record::read(input), indexValue(index), wrapDim(dim, input.dim())),
+  if (index.dtype() != kInt64 && index.dtype() != kInt32)
+    throw Error("index_select(): Expected dtype int32 or int64 for index");
+  return made(entry.recorder.emit<TakeOp>(record::read(input), value(index, kInt64), wrapDim(dim, input.dim())),
               "IndexSelectBackward0");
 }
 

@@ -70,6 +70,8 @@ Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias, Her
   if (input.dtype() != weight.dtype())
     throw Error("mat1 and mat2 must have the same dtype, but got " + dtype_name(input.dtype()) + " and " +
                 dtype_name(weight.dtype()));
+  if (input.dim() == 0)
+    throw Error("both arguments to matmul need to be at least 1D, but they are 0D and " + std::to_string(weight.dim()) + "D");
   int64_t in = weight.size(1);
   int64_t last = input.dim() == 0 ? 1 : input.size(-1), rows = input.numel() / std::max<int64_t>(last, 1);
   if (last != in)

@@ -68,10 +68,17 @@ Tensor Tensor::mean(Here where) const { return mean({}, false, where); }
 Tensor Tensor::amax(Shape dims, bool keepdim, Here where) const {
   Entry entry(where);
   SmallVector<int64_t> axes = axesOf(*this, dims);
-  if (countOf(*this, axes) == 0)
+  if (countOf(*this, axes) == 0 && dims.empty())
     throw Error("amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
                 "argument.");
-  return made(keepDims(entry.recorder.emit<MaxOp>(record::read(*this), axes), *this, axes, keepdim), "AmaxBackward0");
+  for (int64_t axis : axes)
+    if (size(axis) == 0)
+      throw Error("amax(): Expected reduction dim " + std::to_string(axis) + " to have non-zero size.");
+  ScalarType numbers = dtype() == kBool ? kUInt8 : dtype();
+  Value largest = entry.recorder.emit<MaxOp>(value(*this, numbers), axes);
+  if (dtype() == kBool)
+    largest = value(made(largest, ""), kBool);
+  return made(keepDims(largest, *this, axes, keepdim), "AmaxBackward0");
 }
 Tensor Tensor::max(Here where) const {
   CallSite site(where);
@@ -87,12 +94,16 @@ Tensor Tensor::argmax(int64_t dim, bool keepdim, Here where) const {
   SmallVector<int64_t> axes = axesOf(*this, {dim});
   if (countOf(*this, axes) == 0)
     throw Error("argmax(): Expected reduction dim " + std::to_string(dim) + " to have non-zero size.");
+  if (dtype() == kBool)
+    throw Error("\"argmax_cpu\" not implemented for 'Bool'");
   return made(keepDims(entry.recorder.emit<ArgmaxOp>(record::read(*this), axes), *this, axes, keepdim), "");
 }
 
 // Two passes: the mean, then the squared distances from it.
 Tensor Tensor::var(Shape dims, int64_t correction, bool keepdim, Here where) const {
   Entry entry(where);
+  if (!is_floating_point())
+    throw Error("std and var only support floating point and complex dtypes");
   Tensor centred = *this - mean(dims, true, where);
   double divisor = std::max<double>(0, static_cast<double>(countOf(*this, axesOf(*this, dims)) - correction));
   Tensor result = (centred * centred).sum(dims, keepdim, where) / Operand(divisor, where);

@@ -215,6 +215,8 @@ void Module::zero_grad(bool set_to_none) {
 }
 
 void Module::to(ScalarType dtype) {
+  if (!is_floating(dtype))
+    throw Error("nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=" + dtype_name(dtype));
   NoGradGuard noGrad;
   apply([&](Module &module) {
     for (NamedTensors *list : {&module.ownParameters, &module.ownBuffers})
