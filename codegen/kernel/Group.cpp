@@ -70,7 +70,7 @@ void trace(const Group &group, Space &space, Value value, ArrayRef<Expr> point, 
       traceElements(group, space, guard.value, {}, out);
     return;
   }
-  if (op->hasTrait<OpTrait::ConstantLike>())
+  if (op->hasTrait<OpTrait::ConstantLike>() || out.elements >= out.mostElements)
     return;
   if (isa<ReductionOp, ContractionOp>(op)) {
     out.heroes.push_back({op, SmallVector<Expr>(point)});

@@ -36,6 +36,7 @@ struct Trace {
   std::vector<Read> reads;
   std::vector<std::pair<mlir::Operation *, llvm::SmallVector<ir::Expr>>> heroes; // stops there
   unsigned elements = 0;                                                         // scalar ops walked, a measure of work
+  unsigned mostElements = UINT_MAX; // following ends there: whoever sets it refuses what reaches it
   /// Values with several readers, and where they were followed from: once from each place, or `x = x * x` n times would be
   /// followed 2^n times.
   struct Place {

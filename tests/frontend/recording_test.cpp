@@ -230,6 +230,22 @@ TEST(Recording, ManySquaresAreOneKernel) {
   EXPECT_EQ(y.to_vector<int64_t>(), std::vector<int64_t>(3, 0)); // 2^(2^60 - 1) wraps
 }
 
+// Shifted sums of shifted sums are cut into kernels, where one would compute each value for every path to it.
+TEST(Recording, ManyShiftsAreSeveralKernels) {
+  std::vector<double> expected = {1, 2, 3, 4, 5, 6};
+  Tensor x = ember::from_vector(expected, {6});
+  ember::LaunchLog log;
+  for (int i = 0; i < 24; ++i) {
+    x = (x + ember::cat({x.slice(0, 1, 6), x.slice(0, 0, 1)}, 0)) * 0.5;
+    std::vector<double> before = expected;
+    for (size_t j = 0; j < 6; ++j)
+      expected[j] = (before[j] + before[(j + 1) % 6]) * 0.5;
+  }
+  EXPECT_EQ(x.to_vector<double>(), expected);
+  EXPECT_GT(log.names.size(), 4u);
+  EXPECT_LT(log.names.size(), 30u);
+}
+
 // A label that is known only when the program runs: one line that names the place, and all as before the call.
 TEST(Recording, AnErrorAtRunTimeUndoesTheStep) {
   ember::manual_seed(0);
