@@ -31,8 +31,11 @@ struct Rule {
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getInput()); }
 #define EMBER_VJP_READS_RESULT(OP)                                                                                               \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getResult()); }
+// A gradient of zeros, which is not none: a parameter that has one is updated.
 #define EMBER_NO_SLOPE(OP)                                                                                                       \
-  SmallVector<Value> OP::buildVjp(OpBuilder &, ValueRange, ArrayRef<bool>) { return {Value()}; }                                 \
+  SmallVector<Value> OP::buildVjp(OpBuilder &builder, ValueRange, ArrayRef<bool>) {                                              \
+    return {fullLike(builder, getLoc(), cast<RankedTensorType>(getType()), 0)};                                                  \
+  }                                                                                                                              \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 #define EMBER_MEANING(OP, MATH_OP, EXPRESSION, COST)                                                                             \
   Value OP::emitScalar(OpBuilder &builder, Location loc, ValueRange args) { return MATH_OP::create(builder, loc, args[0]); }     \

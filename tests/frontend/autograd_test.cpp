@@ -1,6 +1,7 @@
 // Autograd, views and writes: PyTorch's semantics and texts (pytorch 2.11).
 #include "Message.h"
 
+#include <functional>
 #include <gtest/gtest.h>
 
 using ember::Tensor;
@@ -14,6 +15,22 @@ TEST(Autograd, AccumulatesAndClears) {
   EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{5, 7}));
   x.set_grad({});
   EXPECT_FALSE(x.grad().defined());
+}
+
+// A gradient of zeros is one: decay moves a parameter that has it.
+TEST(Autograd, StepsHaveGradientsOfZeros) {
+  const std::function<Tensor(const Tensor &)> steps[] = {
+      [](const Tensor &x) { return x.sign(); }, [](const Tensor &x) { return x.floor(); },
+      [](const Tensor &x) { return x.ceil(); }, [](const Tensor &x) { return x.round(); },
+      [](const Tensor &x) { return x.trunc(); }};
+  for (const auto &step : steps) {
+    Tensor x = ember::tensor({1.5f, -2.5f}).requires_grad_();
+    ember::optim::SGD optimizer({x}, {.lr = 0.5, .weight_decay = 1});
+    step(x).sum().backward();
+    EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{0, 0}));
+    optimizer.step();
+    EXPECT_EQ(x.detach().to_vector<float>(), (std::vector<float>{0.75, -1.25}));
+  }
 }
 
 TEST(Autograd, SecondBackwardIsRefusedUnlessRetained) {
