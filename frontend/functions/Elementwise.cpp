@@ -11,6 +11,11 @@ using namespace ember::functions;
 
 namespace ember {
 
+void Operand::refuseUndefined() const {
+  CallSite site(where);
+  throw Error("expected a tensor, found an undefined one");
+}
+
 // An op, or, of booleans, what PyTorch takes for it: `or` for sums and maxima, `and` for products and minima.
 template <typename Op, typename OfBools> static Value emitFor(ScalarType dtype, Value left, Value right) {
   record::Recorder &recorder = record::Recorder::get();

@@ -100,6 +100,9 @@ static void checkConvolution(const Tensor &input, const Tensor &weight, const Te
   if (bias.defined() && (bias.dim() != 1 || bias.size(0) != weight.size(0)))
     throw Error("Given weight of size " + shapeText(weight.sizes()) + ", expected bias to be 1-dimensional with " +
                 std::to_string(weight.size(0)) + " elements, but got bias of size " + shapeText(bias.sizes()) + " instead");
+  if (weight.size(2) < 1 || weight.size(3) < 1)
+    throw Error("kernel size should be greater than zero, but got kernel_height: " + std::to_string(weight.size(2)) +
+                " kernel_width: " + std::to_string(weight.size(3)));
   for (int d = 0; d < 2; ++d) {
     if (stride[d] < 1)
       throw Error("non-positive stride is not supported");

@@ -62,7 +62,9 @@ struct Windows {
 };
 
 // An image is a batch of one.
-template <typename Pool> Tensor pooled(const Tensor &input, Here where, Pool pool) {
+template <typename Pool> Tensor pooled(const Tensor &input, Here where, const char *name, Pool pool) {
+  if (!input.is_floating_point())
+    throw Error(std::string("\"") + name + "\" not implemented for '" + scalarTypeName(input.dtype()) + "'");
   if (input.dim() == 3)
     return pool(input.unsqueeze(0, where)).squeeze(0, where);
   if (input.dim() != 4)
@@ -97,7 +99,7 @@ static Tensor reached(const Tensor &image, const Windows &windows, Here where) {
 
 Tensor max_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding, Shape dilation, bool ceil_mode, Here where) {
   Entry entry(where);
-  return pooled(input, where, [&](const Tensor &image) {
+  return pooled(input, where, "max_pool2d", [&](const Tensor &image) {
     Windows windows(image, kernel, stride, padding, dilation, ceil_mode);
     return made(entry.recorder.emit<MaxPool2dOp>(record::read(reached(image, windows, where)), ArrayRef<int64_t>(windows.kernel),
                                                  ArrayRef<int64_t>(windows.stride), ArrayRef<int64_t>(windows.padding),
@@ -110,7 +112,7 @@ std::pair<Tensor, Tensor> max_pool2d_with_indices(const Tensor &input, Shape ker
                                                   bool ceil_mode, Here where) {
   Entry entry(where);
   Tensor values = max_pool2d(input, kernel, stride, padding, dilation, ceil_mode, where);
-  Tensor places = pooled(input.detach(), where, [&](const Tensor &image) {
+  Tensor places = pooled(input.detach(), where, "max_pool2d", [&](const Tensor &image) {
     Windows windows(image, kernel, stride, padding, dilation, ceil_mode);
     Tensor whole = reached(image, windows, where);
     Shape plane = {image.size(2), image.size(3)};
@@ -131,7 +133,7 @@ Tensor avg_pool2d(const Tensor &input, Shape kernel, Shape stride, Shape padding
   Entry entry(where);
   if (divisor_override == 0)
     throw Error("divisor must be not zero");
-  return pooled(input, where, [&](Tensor image) {
+  return pooled(input, where, "avg_pool2d", [&](Tensor image) {
     Windows windows(image, kernel, stride, padding, {1, 1}, ceil_mode);
     bool isFull = (count_include_pad || (windows.padding[0] == 0 && windows.padding[1] == 0)) && !windows.reachesBeyond();
     Tensor divisor;

@@ -54,6 +54,8 @@ void Optimizer::add_param_group(ParameterGroup group) {
   group.options.insert(defaults.begin(), defaults.end()); // keeps what the group sets itself
   checkOptions(group.options);
   for (const Tensor &parameter : group.parameters) {
+    if (!parameter.defined())
+      throw Error("optimizer can only optimize Tensors, but one of the params is undefined");
     if (!parameter.is_leaf())
       throw Error("can't optimize a non-leaf Tensor");
     for (const ParameterGroup &other : groups)

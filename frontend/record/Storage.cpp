@@ -315,7 +315,7 @@ bool goesNowhere(const Tensor &tensor) {
 }
 
 NodeRef nodeOf(const Tensor &tensor) {
-  if (!tensor.impl->isView())
+  if (tensor.defined() && !tensor.impl->isView())
     return tensor.impl->storage->base;
   return Recorder::get().nodeOf(read(tensor));
 }

@@ -62,6 +62,40 @@ TEST(Mistakes, OfShapeDtypeRankAndAxis) {
   });
 }
 
+// A default-constructed tensor is none, and no number.
+TEST(Mistakes, OfUndefinedTensors) {
+  Tensor none, a = ember::ones({2});
+  const std::pair<const char *, std::function<void()>> rows[] = {
+      {"sum", [&] { none + a; }},
+      {"product", [&] { a *none; }},
+      {"in place", [&] { Tensor(a).add_(none); }},
+      {"where", [&] { ember::where(a > 0, none, a); }},
+      {"function", [&] { none.sum(); }},
+      {"layer", [&] { nn::ReLU()(none); }},
+      {"list", [&] { ember::cat({a, none}); }},
+      {"write", [&] { Tensor(a).copy_(none); }},
+      {"loss", [&] { nn::MSELoss()(a, none); }},
+      {"gradient", [&] { ember::autograd::grad({none}, {a}); }},
+      {"traced input", [&] { ember::jit::trace(nn::ReLU(), {none}); }},
+      {"traced output", [&] { ember::jit::trace([](const auto &) { return Tensor(); }, {a}); }}};
+  for (const auto &[name, call] : rows) {
+    std::string found;
+    try {
+      call();
+    } catch (const ember::Error &error) {
+      found = error.message();
+    }
+    EXPECT_EQ(found, std::string(name) == "gradient" ? "element 0 of tensors does not require grad and does not have a grad_fn"
+                                                     : "expected a tensor, found an undefined one")
+        << name;
+  }
+  expectMistake("expected a tensor, found an undefined one", [&] {
+    HERE;
+    none *a;
+  });
+  EXPECT_THROW(ember::optim::SGD(std::vector<Tensor>{none}, {.lr = 1}), ember::Error);
+}
+
 TEST(Mistakes, InALayerNameTheCallAndTheLayer) {
   nn::Sequential inner(nn::Linear(8, 8), nn::Linear(9, 2));
   nn::Sequential net(nn::Linear(4, 8), nn::ReLU(), nn::Linear(9, 2)), outer(nn::Linear(4, 8), inner);

@@ -175,7 +175,10 @@ public:
 /// A tensor or a number, with the place where it was written: what operators take, so that they know the user's line.
 class Operand {
 public:
-  Operand(const Tensor &tensor, Here where = Here::current()) : tensor(tensor), where(where) {}
+  Operand(const Tensor &tensor, Here where = Here::current()) : tensor(tensor), where(where) {
+    if (!tensor.defined())
+      refuseUndefined();
+  }
   template <typename T>
     requires std::is_arithmetic_v<T>
   Operand(T number, Here where = Here::current())
@@ -185,6 +188,9 @@ public:
   double number = 0;
   bool isReal = false, isBool = false;
   Here where;
+
+private:
+  [[noreturn]] void refuseUndefined() const;
 };
 
 Tensor operator+(const Operand &a, const Operand &b);
