@@ -114,6 +114,8 @@ Tensor gather(const Tensor &input, int64_t dim, const Tensor &index, Here where)
   dim = wrapDim(dim, input.dim());
   if (index.dim() != input.dim())
     throw Error("Index tensor must have the same number of dimensions as input tensor");
+  if (input.dim() == 0)
+    return gather(input.unsqueeze(0, where), 0, index.unsqueeze(0, where), where).squeeze(0, where);
   for (int64_t d = 0; d < input.dim(); ++d)
     if (d != dim && index.size(d) > input.size(d))
       throw Error("Size does not match at dimension " + std::to_string(d) + " expected index " + shapeText(index.sizes()) +
@@ -127,6 +129,10 @@ Tensor index_select(const Tensor &input, int64_t dim, const Tensor &index, Here 
     throw Error("index_select(): Index is supposed to be a vector");
   if (index.dtype() != kInt64 && index.dtype() != kInt32)
     throw Error("index_select(): Expected dtype int32 or int64 for index");
+  if (input.dim() == 0 && index.numel() != 1)
+    throw Error("index_select(): Index to scalar can have only 1 value, got " + std::to_string(index.numel()) + " value(s)");
+  if (input.dim() == 0)
+    return index_select(input.unsqueeze(0, where), wrapDim(dim, 0), index, where).reshape({}, where);
   return made(entry.recorder.emit<TakeOp>(record::read(input), value(index, kInt64), wrapDim(dim, input.dim())),
               "IndexSelectBackward0");
 }
@@ -137,6 +143,9 @@ Tensor scatter_add(const Tensor &base, int64_t dim, const Tensor &index, const T
   if (index.sizes() != updates.sizes() || index.dim() != base.dim())
     throw Error("Expected index " + shapeText(index.sizes()) + " to have the shape of src " + shapeText(updates.sizes()) +
                 " and the rank of self " + shapeText(base.sizes()));
+  if (base.dim() == 0)
+    return scatter_add(base.unsqueeze(0, where), 0, index.unsqueeze(0, where), updates.unsqueeze(0, where), where)
+        .squeeze(0, where);
   Value own = record::read(base);
   return made(entry.recorder.emit<ScatterAddOp>(own.getType(), own, indexValue(index), value(updates, base.dtype()), dim),
               "ScatterAddBackward0");

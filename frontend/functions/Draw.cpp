@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdio>
+#include <limits>
 #include <numeric>
 
 using namespace mlir;
@@ -123,6 +125,15 @@ Tensor &Tensor::uniform_(double low, double high, Here where) {
     throw Error("\"check_uniform_bounds\" not implemented for '" + scalarTypeName(dtype()) + "'");
   if (!(low <= high))
     throw Error("uniform_ expects to return a [from, to) range, but found from=" + numberText(low) + " > to=" + numberText(high));
+  double most = dtype() == kFloat16   ? 65504
+                : dtype() == kFloat64 ? std::numeric_limits<double>::max()
+                                      : std::numeric_limits<float>::max();
+  for (auto [name, bound] : {std::pair("from", low), std::pair("to", high)})
+    if (numel() > 0 && !(std::abs(bound) <= most)) // initialisers of empty weights have no bound
+      throw Error(std::string(name) + " is out of bounds for " + dtype_name(dtype()));
+  if (numel() > 0 && !(high - low <= most))
+    throw Error("uniform_ expects to-from <= std::numeric_limits<" + scalarTypeName(dtype()) + ">::max(), but found to=" +
+                numberText(high) + " and from=" + numberText(low) + " which result in to-from to exceed the limit");
   return fill(
       *this, where, "UniformBackward0",
       [&](ember_generator *g, uint32_t dtype, void *data, int64_t count) { ember_rt_uniform(g, dtype, data, count, low, high); },
@@ -213,7 +224,10 @@ Tensor randperm(int64_t count, Here where) {
     return made(drawn(entry.recorder, typeOf({count}, kInt64),
                       [](Value state, RankedTensorType type) { return emitDraw<RandpermOp>(state, type); }),
                 "");
-  return from_vector(default_generator().permutation(count), {count}, where);
+  Tensor order = empty({count}, kInt64, where);
+  auto *numbers = static_cast<int64_t *>(record::contents(order)->data);
+  default_generator().impl().draw([&](ember_generator *generator) { ember_rt_randperm(generator, numbers, count); });
+  return order;
 }
 
 namespace {

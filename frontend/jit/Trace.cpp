@@ -263,7 +263,9 @@ TracedModule trace(const Function &function, const std::vector<Tensor> &examples
 
 TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
   functions::Entry entry(where);
-  auto function = [&](const std::vector<Tensor> &inputs) { return module(inputs.at(0)); };
+  if (examples.size() != 1)
+    throw Error("trace: a module takes one input, found " + std::to_string(examples.size()) + " examples");
+  auto function = [&](const std::vector<Tensor> &inputs) { return module(inputs[0]); };
   return traceWithNames(function, examples, &module, options);
 }
 

@@ -62,6 +62,9 @@ Tensor Module::register_buffer(std::string name, Tensor tensor) {
 
 void Module::adopt(std::string name, std::shared_ptr<Module> child) {
   requireFreshName(name, "module", namesOf(ownParameters, ownBuffers));
+  for (const auto &[path, module] : child->named_modules())
+    if (module == this)
+      throw Error("module '" + name + "' would hold itself, expected another module");
   child->nameInParent = name;
   auto known = std::find_if(children.begin(), children.end(), [&](const auto &own) { return own.first == name; });
   if (known != children.end())

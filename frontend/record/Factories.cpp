@@ -51,6 +51,15 @@ Tensor full(Shape shape, double value, ScalarType dtype, Here where) {
     std::memcpy(static_cast<char *>(node->buffer->data) + i * width, bytes, width);
   return tensor;
 }
+void require_elements(const Shape &shape, size_t count, Here where) {
+  CallSite site(where);
+  uint64_t wanted = 1;
+  bool fits = true;
+  for (int64_t size : shape)
+    fits = fits && size >= 0 && !__builtin_mul_overflow(wanted, static_cast<uint64_t>(size), &wanted);
+  if (!fits || wanted != count)
+    throw Error("shape '" + shapeText(shape) + "' is invalid for input of size " + std::to_string(count));
+}
 Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where) {
   Tensor tensor = empty(std::move(shape), dtype, where);
   std::memcpy(tensor.impl->storage->base->buffer->data, bytes,
@@ -58,7 +67,10 @@ Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where) 
   return tensor;
 }
 Tensor arange(int64_t end, Here where) {
-  Tensor tensor = empty({std::max<int64_t>(end, 0)}, kInt64, where);
+  CallSite site(where);
+  if (end < 0)
+    throw Error("upper bound and larger bound inconsistent with step sign");
+  Tensor tensor = empty({end}, kInt64, where);
   auto *values = static_cast<int64_t *>(tensor.impl->storage->base->buffer->data);
   for (int64_t i = 0; i < end; ++i)
     values[i] = i;

@@ -2,6 +2,7 @@
 #include <ember/ember.h>
 
 #include "Shell.h"
+#include <cmath>
 #include <gtest/gtest.h>
 #include <regex>
 
@@ -60,6 +61,43 @@ TEST(Mistakes, OfShapeDtypeRankAndAxis) {
     HERE;
     ember::cat({a, b});
   });
+}
+
+TEST(Mistakes, ThatReachedTheCompilerOrMemory) {
+  auto textOf = [](auto call) {
+    try {
+      call();
+    } catch (const ember::Error &error) {
+      return std::string(error.message());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(textOf([] { ember::from_vector(std::vector<float>{1, 2}, {3}); }), "shape '[3]' is invalid for input of size 2");
+  EXPECT_EQ(textOf([] { ember::from_vector(std::vector<float>{1, 2}, {1ll << 62, 4}); }),
+            "shape '[4611686018427387904, 4]' is invalid for input of size 2");
+  EXPECT_EQ(textOf([] { ember::arange(-5); }), "upper bound and larger bound inconsistent with step sign");
+  EXPECT_EQ(textOf([] { ember::randperm(1ll << 50); }).substr(0, 14), "out of memory:");
+  EXPECT_EQ(textOf([] { ember::ones({2}).uniform_(-INFINITY, 1); }), "from is out of bounds for torch.float32");
+  EXPECT_EQ(textOf([] { ember::ones({2}).uniform_(-3e38, 3e38); }),
+            "uniform_ expects to-from <= std::numeric_limits<Float>::max(), but found to=3e+38 and from=-3e+38 which result in "
+            "to-from to exceed the limit");
+  EXPECT_EQ(textOf([] { ember::jit::trace(nn::ReLU(), {}); }), "trace: a module takes one input, found 0 examples");
+  nn::Sequential outer, inner;
+  outer->push_back(inner);
+  EXPECT_EQ(textOf([&] { inner->push_back(outer); }), "module '0' would hold itself, expected another module");
+  EXPECT_EQ(textOf([&] { inner->push_back(inner); }), "module '0' would hold itself, expected another module");
+  EXPECT_EQ(textOf([] { ember::index_select(ember::tensor(1.0f), 0, ember::tensor<int64_t>({0, 0})); }),
+            "index_select(): Index to scalar can have only 1 value, got 2 value(s)");
+}
+
+TEST(Indices, OfRankZero) {
+  Tensor x = ember::tensor(3.0).requires_grad_(), zero = ember::tensor<int64_t>(0);
+  Tensor y = ember::gather(x, 0, zero) * 2 + ember::index_select(x, 0, ember::tensor<int64_t>({0})) * 5 +
+             ember::scatter_add(x, -1, zero, ember::tensor(4.0));
+  EXPECT_EQ(y.sizes(), ember::Shape({}));
+  EXPECT_EQ(y.item<double>(), 6 + 15 + 7);
+  y.backward();
+  EXPECT_EQ(x.grad().item<double>(), 8);
 }
 
 // A default-constructed tensor is none, and no number.

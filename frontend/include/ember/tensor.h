@@ -240,7 +240,10 @@ template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<
   return from_bytes(list.data(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows.begin()->size())}, dtype_of<T>(),
                     where);
 }
+/// Throws PyTorch's text where the shape has another number of elements.
+void require_elements(const Shape &shape, size_t count, Here where);
 template <typename T> Tensor from_vector(const std::vector<T> &values, Shape shape, Here where = Here::current()) {
+  require_elements(shape, values.size(), where);
   return from_bytes(values.data(), std::move(shape), dtype_of<T>(), where);
 }
 /// A rank-0 tensor that is an argument of every program: for learning rates and other numbers that change from step to step.
