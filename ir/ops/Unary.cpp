@@ -31,10 +31,12 @@ struct Rule {
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getInput()); }
 #define EMBER_VJP_READS_RESULT(OP)                                                                                               \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getResult()); }
-// A gradient of zeros, which is not none: a parameter that has one is updated.
+// A gradient of zeros, which is not none: a parameter that has one is updated. Zeros by a product: a contraction with a constant
+// for an operand counts what lies in the padding where the other operand is infinite.
 #define EMBER_NO_SLOPE(OP)                                                                                                       \
-  SmallVector<Value> OP::buildVjp(OpBuilder &builder, ValueRange, ArrayRef<bool>) {                                              \
-    return {fullLike(builder, getLoc(), cast<RankedTensorType>(getType()), 0)};                                                  \
+  SmallVector<Value> OP::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {                                   \
+    Value zero = fullLike(builder, getLoc(), cast<RankedTensorType>(getType()), 0);                                              \
+    return {Rule(*this, builder).mul(cotangents[0], zero)};                                                                      \
   }                                                                                                                              \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &) {}
 #define EMBER_MEANING(OP, MATH_OP, EXPRESSION, COST)                                                                             \
