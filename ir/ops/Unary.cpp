@@ -31,8 +31,8 @@ struct Rule {
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getInput()); }
 #define EMBER_VJP_READS_RESULT(OP)                                                                                               \
   void OP::vjpReads(ArrayRef<bool>, SmallVectorImpl<Value> &reads) { reads.push_back(getResult()); }
-// A gradient of zeros, which is not none: a parameter that has one is updated. Zeros by a product: a contraction with a constant
-// for an operand counts what lies in the padding where the other operand is infinite.
+// A gradient of zeros, which is not none: a parameter that has one is updated. Zeros by a product, not a
+// constant. TODO(#2): conv2d_input_grad of constant zeros has other bits once simplified, where weights are not finite.
 #define EMBER_NO_SLOPE(OP)                                                                                                       \
   SmallVector<Value> OP::buildVjp(OpBuilder &builder, ValueRange cotangents, ArrayRef<bool>) {                                   \
     Value zero = fullLike(builder, getLoc(), cast<RankedTensorType>(getType()), 0);                                              \
