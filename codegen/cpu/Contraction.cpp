@@ -1,9 +1,9 @@
 // The contraction generator.
 //
-// result(row, column) = sum over depth: left operands are packed in tiles of rows, as many as stay in cache while the panels of
-// columns that right ones are packed in pass by, one after the other. The microkernel holds rows x vectors accumulators: one fma
-// chain per output in rising depth, whatever the vector width. Depth is cut into blocks; sums wait in the scratch between them.
-// Finished tiles pass through the scratch to the epilogue.
+// result(row, column) = sum over depth: a block of the right operand is packed in panels of columns that stay in L2, and tiles of
+// rows pass by, one after the other: a tile of the left operand stays in L1, where it lies or packed. The microkernel holds rows
+// x vectors accumulators: one fma chain per output in rising depth, whatever the vector width. Where depth is cut into blocks,
+// sums wait in the scratch between them. Finished tiles pass through the scratch to the epilogue.
 #include "codegen/cpu/Contraction.h"
 
 #include "codegen/cpu/AbsentTerms.h"
@@ -59,7 +59,7 @@ public:
     }
     rowCount = w.scalarIndex(space.size(sizeOf(shape.rows)));
     columnCount = w.scalarIndex(space.size(sizeOf(shape.columns)));
-    int64_t unit = tiling.rowUnit(), most = tiling.rowsOfBlock();
+    int64_t unit = tiling.rowUnit();
     Value perBlock = e.div(e.add(rowCount, e.constant(unit - 1)), e.constant(unit));
     Value first = e.div(begin, perBlock), last = e.div(e.add(end, e.sub(perBlock, e.constant(1))), perBlock);
     e.loop(first, last, 1, [&](Value block) {
@@ -70,10 +70,8 @@ public:
       w.bind(shape.batch, batch);
       Value column = e.mul(e.sub(block, e.mul(batch, e.constant(tiling.columnBlocks))), e.constant(tiling.blockColumns));
       Value columnEnd = tiling.n ? e.minimum(e.add(column, e.constant(tiling.blockColumns)), columnCount) : columnCount;
-      e.loop(column, columnEnd, tiling.blockColumns, [&](Value from) {
-        Value to = e.minimum(e.add(from, e.constant(tiling.blockColumns)), columnEnd);
-        e.loop(low, high, most, [&](Value row) { emitBlock(row, e.minimum(e.add(row, e.constant(most)), high), from, to); });
-      });
+      e.loop(column, columnEnd, tiling.blockColumns,
+             [&](Value from) { emitBlock(low, high, from, e.minimum(e.add(from, e.constant(tiling.blockColumns)), columnEnd)); });
     });
   }
 
@@ -94,7 +92,10 @@ private:
       return dims.empty() ? Expr(0) : space.loop(space.size(dims[split].size));
     };
     depth = {shape.depth, tiling.depthSplit, tiling.depthCount, variable(shape.depth, tiling.depthSplit)};
-    rows = {shape.rows, 0, splitCount(shape.rows, tiling.rowsOfBlock()), variable(shape.rows, 0)};
+    rowBlock = tiling.rowsOfBlock(kMostPacked, tiling.mostDepth());
+    if (tiling.keepsSums)
+      rowBlock = std::min(rowBlock, tiling.rowsOfBlock(kMostSums, tiling.blockColumns));
+    rows = {shape.rows, 0, splitCount(shape.rows, rowBlock), variable(shape.rows, 0)};
     columns = {shape.columns, 0, splitCount(shape.columns, tiling.blockColumns), variable(shape.columns, 0)};
     stageElements = 0;
     for (unsigned operand = 0; operand < 2 && !isEmpty; ++operand)
@@ -107,15 +108,15 @@ private:
     rightStep = fromDepth.value_or(Expr(0));
     Packer left(e, w, shape, shape.left, sources[shape.left]);
     std::optional<Expr> fromRow = left.commonStep(shape.rows);
-    packsLeft = !(tiling.readsLeftInPlace() && readsPlainly(shape.left) && fromRow && fromRow->isConstant() &&
+    packsLeft = !(tiling.hasWholeTiles() && readsPlainly(shape.left) && fromRow && fromRow->isConstant() &&
                   left.adjacentDims(depth.walked()) == depth.walked().size());
     leftStep = packsLeft ? std::nullopt : std::optional(fromRow->constant());
     panelDepth = roundedUp(tiling.mostDepth(), e.lanes);
     panelAt = stageElements;
-    leftAt = panelAt + (packsRight ? (panelDepth + 1) * tiling.widest() : 0);
-    tileAt = leftAt + (packsLeft ? roundedUp(tiling.rowsOfBlock() * panelDepth + e.lanes * (tiling.rows + 1), 16) : 0);
+    leftAt = panelAt + (packsRight ? (tiling.mostPanels() * panelDepth + 1) * tiling.widest() : 0);
+    tileAt = leftAt + (packsLeft ? roundedUp(tiling.rows * panelDepth + e.lanes * (tiling.rows + 1), 16) : 0);
     tileStride = tiling.keepsSums ? tiling.blockColumns + e.lanes : tiling.widest(); // no power of two
-    tileElements = (tiling.keepsSums ? tiling.rowsOfBlock() : tiling.rows) * tileStride + e.lanes;
+    tileElements = (tiling.keepsSums ? rowBlock : tiling.rows) * tileStride + e.lanes;
   }
 
   bool readsPlainly(unsigned operand) const {
@@ -159,22 +160,40 @@ private:
     w.bind(side.first, first);
   }
 
+  // Where one block holds all of the depth, panels are packed once for all rows.
   void emitBlock(Value rowBegin, Value rowEnd, Value columnBegin, Value columnEnd) {
-    blockRow = rowBegin;
-    blockRowEnd = rowEnd;
     blockColumn = columnBegin;
     blockColumnEnd = columnEnd;
-    bindFirst(rows, rowBegin, rowEnd);
     bindFirst(columns, columnBegin, columnEnd);
-    if (isEmpty || shape.depth.empty()) {
-      depthFirst = e.constant(0);
-      depthLength = e.constant(isEmpty ? 0 : 1);
-      emitDepth();
-    } else {
-      forOuterDepth(0, e.constant(1), e.constant(1));
-    }
-    if (shape.isSwapped())
-      finishAcross();
+    auto forRows = [&](function_ref<void()> body) {
+      e.loop(rowBegin, rowEnd, rowBlock, [&](Value row) {
+        blockRow = row;
+        blockRowEnd = e.minimum(e.add(row, e.constant(rowBlock)), rowEnd);
+        bindFirst(rows, blockRow, blockRowEnd);
+        body();
+        if (shape.isSwapped())
+          finishAcross();
+      });
+    };
+    if (tiling.isOneBlock)
+      return forDepth([&] {
+        packColumns();
+        forRows([&] { emitTiles(); });
+      });
+    forRows([&] {
+      forDepth([&] {
+        packColumns();
+        emitTiles();
+      });
+    });
+  }
+
+  void forDepth(function_ref<void()> body) {
+    if (!isEmpty && !shape.depth.empty())
+      return forOuterDepth(0, e.constant(1), e.constant(1), body);
+    depthFirst = e.constant(0);
+    depthLength = e.constant(isEmpty ? 0 : 1);
+    body();
   }
 
   // A dynamic depth may be 0 at run time: one empty block then.
@@ -184,7 +203,7 @@ private:
   }
 
   // isFirst and isLast tell whether this is the first and the last block of the whole depth.
-  void forOuterDepth(size_t number, Value isFirst, Value isLast) {
+  void forOuterDepth(size_t number, Value isFirst, Value isLast, function_ref<void()> body) {
     Value size = w.scalarIndex(space.size(shape.depth[number].size));
     auto equal = [&](Value a, Value b) {
       Value same = arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::eq, a, b);
@@ -195,7 +214,8 @@ private:
     if (number < tiling.depthSplit) {
       e.loop(e.constant(0), turns, 1, [&](Value i) {
         w.bind(shape.depth[number].loop, i);
-        forOuterDepth(number + 1, both(isFirst, equal(i, e.constant(0))), both(isLast, equal(i, e.sub(turns, e.constant(1)))));
+        Value isLastTurn = equal(i, e.sub(turns, e.constant(1)));
+        forOuterDepth(number + 1, both(isFirst, equal(i, e.constant(0))), both(isLast, isLastTurn), body);
       });
       return;
     }
@@ -213,7 +233,7 @@ private:
       };
       firstBlock = truth(both(isFirst, equal(i, e.constant(0))));
       lastBlock = truth(both(isLast, equal(next, size)));
-      emitDepth();
+      body();
     });
   }
 
@@ -221,65 +241,46 @@ private:
   Walk rowWalk() const { return {rows.dims, {}, tiling.m ? std::gcd<int64_t>(tiling.rows, e.lanes) : 1}; }
   Walk columnWalk() const { return {columns.dims, {}, static_cast<int64_t>(e.lanes)}; }
 
-  void emitDepth() {
-    for (unsigned operand = 0; operand < 2; ++operand)
-      if (stages[operand])
-        stages[operand]->emit(e, w, scratch(stageAt[operand]));
-    packRows();
-    emitPanels();
+  void stage(unsigned operand) {
+    if (stages[operand])
+      stages[operand]->emit(e, w, scratch(stageAt[operand]));
   }
 
-  void packRows() {
-    if (isEmpty || !packsLeft)
+  // ---- panels, numbered from a block's first column on, wide ones first
+
+  bool isMixed() const { return tiling.usesWide && tiling.usesNarrow; }
+  Value widthOf(int64_t vectors) { return e.constant(vectors * e.lanes); }
+  Value either(Value condition, Value a, Value b) { return arith::SelectOp::create(e.builder, e.loc, condition, a, b); }
+  Value panelAtNumber(Value number) { return at(panelAt, e.mul(number, e.constant(panelDepth * tiling.widest()))); }
+
+  // body(number, first column, columns, whether it is a wide one)
+  void forPanels(function_ref<void(Value, Value, Value, Value)> body) {
+    int64_t most = tiling.panelVectors;
+    Value vectors = e.div(e.add(e.sub(blockColumnEnd, blockColumn), e.constant(e.lanes - 1)), e.constant(e.lanes));
+    Value panels = e.div(e.add(vectors, e.constant(most - 1)), e.constant(most));
+    Value wide = e.maximum(e.sub(vectors, e.mul(panels, e.constant(most - 1))), e.constant(0));
+    e.loop(e.constant(0), panels, 1, [&](Value number) {
+      Value isWide = e.less(number, wide), width = widthOf(tiling.usesWide ? most : most - 1), column = e.mul(number, width);
+      if (isMixed()) {
+        column = e.sub(column, e.mul(e.maximum(e.sub(number, wide), e.constant(0)), e.constant(e.lanes)));
+        width = either(isWide, width, widthOf(most - 1));
+      }
+      column = e.add(blockColumn, column);
+      body(number, column, e.minimum(width, e.sub(columnCount, column)), isWide);
+    });
+  }
+
+  void packColumns() {
+    stage(shape.right);
+    if (isEmpty || !packsRight)
       return;
-    e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) {
-      Packer packer(e, w, shape, shape.left, sources[shape.left]);
-      packer.pack(depthWalk(), depthLength, rowWalk(), row, e.minimum(e.constant(tiling.rows), e.sub(blockRowEnd, row)),
-                  tileOfLeft(row), tiling.rows);
+    forPanels([&](Value number, Value column, Value width, Value) {
+      Packer packer(e, w, shape, shape.right, sources[shape.right]);
+      packer.pack(depthWalk(), depthLength, columnWalk(), column, width, panelAtNumber(number), tiling.widest());
     });
   }
 
   Value at(int64_t begin, Value offset) { return e.elementPointer(scratch(begin), compute, offset); }
-  Value tileOfLeft(Value row) { return at(leftAt, e.mul(e.sub(row, blockRow), e.constant(panelDepth))); }
-
-  // A block's panels are numbered, wide ones first.
-  bool isMixed() const { return tiling.regions.size() > 1; }
-  Value widthOf(const Region &region) { return e.constant(region.vectors * e.lanes); }
-  Value panelsOver(Value count, Value width) { return e.div(e.add(count, e.sub(width, e.constant(1))), width); }
-  Value either(Value condition, Value a, Value b) { return arith::SelectOp::create(e.builder, e.loc, condition, a, b); }
-  // Those that hold columns: the last block may be smaller.
-  Value panelsOfBlock() {
-    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
-    Value count = e.sub(blockColumnEnd, blockColumn), border = e.constant(wide.panels * wide.vectors * e.lanes);
-    Value number = panelsOver(e.minimum(count, border), widthOf(wide));
-    if (!isMixed())
-      return number;
-    return e.add(number, panelsOver(e.maximum(e.sub(count, border), e.constant(0)), widthOf(narrow)));
-  }
-  Value firstColumnOf(Value panel, Value isWide) {
-    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
-    Value column = e.mul(panel, widthOf(wide));
-    if (isMixed()) {
-      Value border = e.constant(wide.panels * wide.vectors * e.lanes), further = e.sub(panel, e.constant(wide.panels));
-      column = either(isWide, column, e.add(border, e.mul(further, widthOf(narrow))));
-    }
-    return e.add(blockColumn, column);
-  }
-
-  // One piece of code packs the panels of all regions, and one finishes their tiles.
-  void emitPanels() {
-    const Region &wide = tiling.regions.front(), &narrow = tiling.regions.back();
-    e.loop(e.constant(0), panelsOfBlock(), 1, [&](Value panel) {
-      Value isWide = e.less(panel, e.constant(wide.panels)), column = firstColumnOf(panel, isWide);
-      Value width = isMixed() ? either(isWide, widthOf(wide), widthOf(narrow)) : widthOf(wide);
-      width = e.minimum(width, e.sub(columnCount, column));
-      if (packsRight && !isEmpty) {
-        Packer packer(e, w, shape, shape.right, sources[shape.right]);
-        packer.pack(depthWalk(), depthLength, columnWalk(), column, width, scratch(panelAt), tiling.widest());
-      }
-      e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) { emitTile(row, column, width, isWide); });
-    });
-  }
 
   // ---- tiles
 
@@ -292,19 +293,35 @@ private:
     return step.isConstant() ? std::optional(step.constant()) : std::nullopt;
   }
 
-  void emitTile(Value row, Value column, Value width, Value isWide) {
+  void emitTiles() {
+    stage(shape.left);
+    e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) {
+      Value count = e.minimum(e.constant(tiling.rows), e.sub(blockRowEnd, row));
+      if (!isEmpty && packsLeft) {
+        Packer packer(e, w, shape, shape.left, sources[shape.left]);
+        packer.pack(depthWalk(), depthLength, rowWalk(), row, count, scratch(leftAt), tiling.rows);
+      }
+      Value left = packsLeft ? scratch(leftAt) : inPlace(shape.left, rowWalk(), row);
+      forPanels([&](Value number, Value column, Value width, Value isWide) {
+        emitTile(left, row, count, number, column, width, isWide);
+      });
+    });
+  }
+
+  void emitTile(Value left, Value row, Value count, Value panel, Value column, Value width, Value isWide) {
     Value corner = e.constant(0); // where the tile stands in the scratch
     if (tiling.keepsSums)
       corner = e.add(e.mul(e.sub(row, blockRow), e.constant(tileStride)), e.sub(column, blockColumn));
+    auto multiplyBy = [&](int64_t vectors) { multiply(vectors, left, panel, column, corner); };
     if (isMixed()) {
-      e.branch(isWide, [&] { multiply(tiling.regions.front(), row, column, corner); });
-      e.branch(negated(isWide), [&] { multiply(tiling.regions.back(), row, column, corner); });
+      e.branch(isWide, [&] { multiplyBy(tiling.panelVectors); });
+      e.branch(negated(isWide), [&] { multiplyBy(tiling.panelVectors - 1); });
     } else {
-      multiply(tiling.regions.front(), row, column, corner);
+      multiplyBy(tiling.usesWide ? tiling.panelVectors : tiling.panelVectors - 1);
     }
     if (shape.isSwapped())
       return;
-    auto finish = [&] { finishTile(row, e.minimum(e.constant(tiling.rows), e.sub(blockRowEnd, row)), column, corner, width); };
+    auto finish = [&] { finishTile(row, count, column, corner, width); };
     if (tiling.isOneBlock)
       finish();
     else
@@ -319,18 +336,14 @@ private:
     return e.elementPointer(sources[operand].pointer, compute, w.scalarIndex(sources[operand].address));
   }
 
-  void multiply(const Region &region, Value row, Value column, Value corner) {
+  void multiply(int64_t vectors, Value left, Value panel, Value column, Value corner) {
     Value none = e.constant(0);
-    Microkernel kernel{compute, tiling.rows, region.vectors, tileStride, leftStep, tiling.widest(), !tiling.isOneBlock, false};
-    Microkernel::Arguments arguments{packsLeft ? tileOfLeft(row) : inPlace(shape.left, rowWalk(), row),
-                                     scratch(panelAt),
-                                     none,
-                                     at(tileAt, corner),
-                                     isEmpty ? none : depthLength,
-                                     goesOn(),
-                                     e.sub(columnCount, column)};
+    Microkernel kernel{compute, tiling.rows, vectors, tileStride, leftStep, tiling.widest(), !tiling.isOneBlock, true, false};
+    Microkernel::Arguments arguments{left,     panelAtNumber(panel),      none, at(tileAt, corner), isEmpty ? none : depthLength,
+                                     goesOn(), e.sub(columnCount, column)};
     if (!packsRight) {
       kernel.rightStep = known(rightStep);
+      kernel.asksAhead = false;
       arguments.rightStep = w.scalarIndex(rightStep);
       arguments.right = inPlace(shape.right, columnWalk(), column);
       kernel.isMasked = !(tiling.n && *tiling.n % tiling.blockColumns == 0);
@@ -458,7 +471,7 @@ private:
   std::optional<Stage> stages[2];
   int64_t stageAt[2] = {0, 0}, stageElements = 0;
   bool isEmpty = false, packsLeft = false, packsRight = false;
-  int64_t panelDepth = 0, panelAt = 0, leftAt = 0, tileAt = 0, tileStride = 0, tileElements = 0;
+  int64_t rowBlock = 1, panelDepth = 0, panelAt = 0, leftAt = 0, tileAt = 0, tileStride = 0, tileElements = 0;
   SmallVector<Expr> finishPoint;
   std::optional<int64_t> leftStep; // of operands read in place
   Expr rightStep;

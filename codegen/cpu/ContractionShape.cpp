@@ -190,19 +190,20 @@ private:
   }
 
   // Counts multiplications of vectors for one position of depth, and what packing costs in them: mostly, operand 0 lies along the
-  // depth and has to be transposed, or left where it is beside few columns. A swap must win by a twentieth: its sums are gathered
+  // depth and has to be transposed, or is left where it is in whole tiles. A swap must win by a twentieth: its sums are gathered
   // at the end.
   bool swapIsCheaper(const ContractionShape &shape) const {
     std::optional<int64_t> m = sizeOf(shape.rows).constant(), n = sizeOf(shape.columns).constant();
     if (!m || !n || *m == 0 || *n == 0)
       return false;
     Type compute = computeType(getElementTypeOrSelf(op->getResult(0).getType()));
+    auto height = [&](int64_t rows, int64_t columns) { return tileOf(rows, columns, compute, lanes).rows; };
     auto multiplications = [&](int64_t rows, int64_t columns) {
-      int64_t height = tileOf(rows, columns, compute, lanes).rows;
-      return static_cast<double>((rows + height - 1) / height * height * ((columns + lanes - 1) / lanes));
+      int64_t own = height(rows, columns);
+      return static_cast<double>((rows + own - 1) / own * own * ((columns + lanes - 1) / lanes));
     };
-    double transposed = 0.8 * *m;
-    return multiplications(*n, *m) + transposed < 0.95 * (multiplications(*m, *n) + (*n > kFewColumns ? transposed : 0));
+    double transposed = 0.8 * *m, inPlace = *m % height(*m, *n) == 0 ? 0 : transposed;
+    return multiplications(*n, *m) + transposed < 0.95 * (multiplications(*m, *n) + inPlace);
   }
 
   Operation *op;

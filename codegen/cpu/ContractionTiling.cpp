@@ -10,20 +10,23 @@ Tiling::Tiling(const ContractionShape &shape, Type compute, unsigned lanes) : la
   n = sizeOf(shape.columns).constant();
   Tile tile = tileOf(m, n, compute, lanes);
   rows = tile.rows;
+  panelVectors = tile.vectors;
   chooseDepth(shape.depth);
   chooseColumns(shape.batchSize.constant().value_or(1));
-  chooseRegions(tile.vectors);
+  choosePanels();
   keepsSums = !isOneBlock || shape.isSwapped();
 }
 
-// At least sixteen units of work where there is much of it, a multiple of four, and blocks of equal width, so that threads get
-// equal shares.
+// As many as L2 holds at the block's depth, but four blocks where each has a few panels, so that threads need not pack the same;
+// at least sixteen units of work where there is much of it, a multiple of four, and blocks of equal width, so that they get equal
+// shares.
 void Tiling::chooseColumns(int64_t batch) {
-  int64_t most = kMostColumns / lanes;
+  int64_t most = std::max(panelVectors, std::min(kMostColumns, kMostPacked / mostDepth()) / lanes);
   blockColumns = most * lanes;
   if (!n)
     return;
-  int64_t vectors = std::max<int64_t>(1, (*n + lanes - 1) / lanes), least = (vectors + most - 1) / most, blockVectors = 0;
+  int64_t vectors = std::max<int64_t>(1, (*n + lanes - 1) / lanes);
+  int64_t least = std::max((vectors + most - 1) / most, std::min<int64_t>(4, vectors / (2 * panelVectors))), blockVectors = 0;
   int64_t tiles = m ? std::max<int64_t>(1, (*m + rows - 1) / rows * batch) : 4;
   if (2.0 * tiles * rows * *n * mostDepth() > 2e6)
     least = std::min(vectors, std::max(least, (16 + tiles - 1) / tiles));
@@ -40,11 +43,8 @@ void Tiling::chooseColumns(int64_t batch) {
   blockColumns = blockVectors * lanes;
 }
 
-int64_t Tiling::rowsOfBlock() const {
-  int64_t most = kMostPacked / mostDepth();
-  if (keepsSums)
-    most = std::min(most, kMostSums / blockColumns);
-  int64_t tiles = std::max<int64_t>(1, most / rows);
+int64_t Tiling::rowsOfBlock(int64_t most, int64_t each) const {
+  int64_t tiles = std::max<int64_t>(1, most / each / rows);
   if (m)
     tiles = std::min(tiles, std::max<int64_t>(1, (*m + rows - 1) / rows));
   return tiles * rows;
@@ -57,8 +57,8 @@ static Tile largestTile(Type compute, unsigned lanes) {
   return lanes == 16 ? Tile{8, 3} : Tile{6, 2};
 }
 
-// Tiles of equal height, so that none is nearly empty; few rows in wide ones; few columns in one panel, and whole tiles beside
-// them: the left operand may stay where it is.
+// Whole tiles if there are such, else of equal height, so that none is nearly empty; few rows in wide ones; few columns in one
+// panel.
 Tile tileOf(std::optional<int64_t> m, std::optional<int64_t> n, Type compute, unsigned lanes) {
   Tile most = largestTile(compute, lanes);
   int64_t sums = most.rows * most.vectors;
@@ -67,7 +67,7 @@ Tile tileOf(std::optional<int64_t> m, std::optional<int64_t> n, Type compute, un
   if (!m || *m == 0)
     return most;
   int64_t tiles = (*m + most.rows - 1) / most.rows, rows = (*m + tiles - 1) / tiles;
-  for (int64_t whole = most.rows; n && *n <= kFewColumns && 2 * whole > most.rows; --whole)
+  for (int64_t whole = most.rows; 2 * whole > most.rows; --whole)
     if (*m % whole == 0) {
       rows = whole;
       break;
@@ -75,45 +75,46 @@ Tile tileOf(std::optional<int64_t> m, std::optional<int64_t> n, Type compute, un
   return {rows, std::max(most.vectors, std::min(sums / rows, 2 * most.vectors))};
 }
 
-// Panels of `most` vectors and of one less, so that none is nearly empty; else a narrow one at the end.
-void Tiling::chooseRegions(int64_t most) {
+void Tiling::choosePanels() {
   int64_t vectors = blockColumns / lanes;
-  most = std::min(most, vectors);
-  auto region = [&](int64_t own, int64_t panels) {
-    if (own > 0 && panels > 0)
-      regions.push_back({own, panels});
-  };
-  int64_t narrow = most >= 3 ? (most - vectors % most) % most : 0, wide = (vectors - narrow * (most - 1)) / most;
-  if (wide >= 0 && wide * most + narrow * (most - 1) == vectors) {
-    region(most, wide);
-    region(most - 1, narrow);
+  panelVectors = std::min(panelVectors, vectors);
+  usesNarrow = panelVectors > 1;
+  if (!n)
     return;
+  usesWide = usesNarrow = false;
+  int64_t last = std::max<int64_t>(1, (*n + lanes - 1) / lanes) - (columnBlocks - 1) * vectors;
+  for (int64_t own : {vectors, last}) {
+    int64_t panels = (own + panelVectors - 1) / panelVectors, missing = panels * panelVectors - own;
+    usesWide |= missing < panels;
+    usesNarrow |= missing > 0;
   }
-  region(most, vectors / most);
-  region(vectors % most, 1);
 }
 
-// A block takes as many whole inner dimensions as fit, and a part of the next one.
+// A block takes as many whole inner dimensions as fit, and a part of the next one. One panel of columns needs no tile in L1.
 void Tiling::chooseDepth(ArrayRef<Dim> depth) {
+  int64_t columns = std::min(kLeastColumns, n ? (*n + lanes - 1) / lanes * lanes : kLeastColumns);
+  int64_t most = kMostPacked / std::max<int64_t>(columns, lanes);
+  if (columns > widest())
+    most = std::min(most, kMostDepth);
   depthSplit = depth.size();
   std::optional<int64_t> own;
   while (depthSplit > 0) {
     if (depthSplit < depth.size()) {
-      if (!own || depthInner * *own > kMostDepth)
+      if (!own || depthInner * *own > most)
         break;
       depthInner *= std::max<int64_t>(1, *own);
     }
     --depthSplit;
     own = depth[depthSplit].size.constant();
   }
-  depthCount = std::max<int64_t>(1, kMostDepth / depthInner);
+  depthCount = std::max<int64_t>(1, most / depthInner);
   isOneBlock = depthSplit == 0 || sizeOf(depth) == SizeExpr(0);
   if (depth.empty() || !own) {
     depthCount = depth.empty() ? 1 : depthCount;
     isOneBlock = depth.empty();
     return;
   }
-  if (*own * depthInner <= kMostDepth * 4 / 3)
+  if (*own * depthInner <= most * 4 / 3)
     depthCount = std::max<int64_t>(1, *own);
   int64_t blocks = (*own + depthCount - 1) / depthCount; // of equal size
   if (blocks > 0)

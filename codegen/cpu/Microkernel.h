@@ -17,6 +17,7 @@ struct Microkernel {
   std::optional<int64_t> leftStep; // none: packed
   std::optional<int64_t> rightStep;
   bool mayContinue; // else sums begin at 0
+  bool asksAhead;   // for rows of the right operand
   bool isMasked;    // reads only columns below `columnCount` of the right operand
 
   struct Arguments {
@@ -26,6 +27,7 @@ struct Microkernel {
   void call(Emitter &e, mlir::ModuleOp module, llvm::StringRef prefix, const Arguments &arguments) const;
 
 private:
+  void askAhead(Emitter &e, mlir::Value right, mlir::Value k) const;
   std::string nameWith(llvm::StringRef prefix) const;
   void write(Emitter &e, mlir::ModuleOp module, llvm::StringRef name) const;
 };
