@@ -78,11 +78,14 @@ public:
 private:
   // ---- what is read in place, staged and packed, and where it lies in the scratch
 
-  static int64_t splitCount(ArrayRef<Dim> dims, int64_t positions) {
+  // Positions of the first dimension that a block of `positions` touches; `starts`: blocks begin at multiples of it.
+  static int64_t splitCount(ArrayRef<Dim> dims, int64_t positions, int64_t starts) {
     if (dims.empty())
       return 1;
     std::optional<int64_t> inner = sizeOf(dims.drop_front()).constant(), own = dims[0].size.constant();
-    int64_t count = (positions - 1) / std::max<int64_t>(1, inner.value_or(1)) + 2;
+    int64_t each = std::max<int64_t>(1, inner.value_or(1)),
+            within = each - std::gcd(each, starts); // where a block may begin in one
+    int64_t count = (within + positions - 1) / each + 1;
     return own ? std::min(*own, count) : count;
   }
 
@@ -95,8 +98,8 @@ private:
     rowBlock = tiling.rowsOfBlock(kMostPacked, tiling.mostDepth());
     if (tiling.keepsSums)
       rowBlock = std::min(rowBlock, tiling.rowsOfBlock(kMostSums, tiling.blockColumns));
-    rows = {shape.rows, 0, splitCount(shape.rows, rowBlock), variable(shape.rows, 0)};
-    columns = {shape.columns, 0, splitCount(shape.columns, tiling.blockColumns), variable(shape.columns, 0)};
+    rows = {shape.rows, 0, splitCount(shape.rows, rowBlock, tiling.rowUnit()), variable(shape.rows, 0)};
+    columns = {shape.columns, 0, splitCount(shape.columns, tiling.blockColumns, tiling.blockColumns), variable(shape.columns, 0)};
     stageElements = 0;
     for (unsigned operand = 0; operand < 2 && !isEmpty; ++operand)
       planOperand(operand);
@@ -111,12 +114,22 @@ private:
     packsLeft = !(tiling.hasWholeTiles() && readsPlainly(shape.left) && fromRow && fromRow->isConstant() &&
                   left.adjacentDims(depth.walked()) == depth.walked().size());
     leftStep = packsLeft ? std::nullopt : std::optional(fromRow->constant());
+    isDirect = storesDirectly();
     panelDepth = roundedUp(tiling.mostDepth(), e.lanes);
     panelAt = stageElements;
     leftAt = panelAt + (packsRight ? (tiling.mostPanels() * panelDepth + 1) * tiling.widest() : 0);
     tileAt = leftAt + (packsLeft ? roundedUp(tiling.rows * panelDepth + e.lanes * (tiling.rows + 1), 16) : 0);
     tileStride = tiling.keepsSums ? tiling.blockColumns + e.lanes : tiling.widest(); // no power of two
     tileElements = (tiling.keepsSums ? rowBlock : tiling.rows) * tileStride + e.lanes;
+  }
+
+  // Whole tiles of finished sums that are the kernel's result as they are.
+  bool storesDirectly() const {
+    auto isPlain = [&](const Dim &dim) { return llvm::is_contained(shape.point(), dim.loop); };
+    return !AbsentTerms(e, w, shape).arePossible() && tiling.isOneBlock && tiling.hasWholeTiles() && !shape.isSwapped() &&
+           group.outputs.size() == 1 && group.outputs[0] == op->getResult(0) &&
+           getElementTypeOrSelf(group.outputs[0].getType()) == compute && llvm::all_of(shape.rows, isPlain) &&
+           llvm::all_of(shape.columns, isPlain);
   }
 
   bool readsPlainly(unsigned operand) const {
@@ -312,14 +325,14 @@ private:
     Value corner = e.constant(0); // where the tile stands in the scratch
     if (tiling.keepsSums)
       corner = e.add(e.mul(e.sub(row, blockRow), e.constant(tileStride)), e.sub(column, blockColumn));
-    auto multiplyBy = [&](int64_t vectors) { multiply(vectors, left, panel, column, corner); };
+    auto multiplyBy = [&](int64_t vectors) { multiply(vectors, left, row, panel, column, corner); };
     if (isMixed()) {
       e.branch(isWide, [&] { multiplyBy(tiling.panelVectors); });
       e.branch(negated(isWide), [&] { multiplyBy(tiling.panelVectors - 1); });
     } else {
       multiplyBy(tiling.usesWide ? tiling.panelVectors : tiling.panelVectors - 1);
     }
-    if (shape.isSwapped())
+    if (shape.isSwapped() || isDirect)
       return;
     auto finish = [&] { finishTile(row, count, column, corner, width); };
     if (tiling.isOneBlock)
@@ -336,11 +349,19 @@ private:
     return e.elementPointer(sources[operand].pointer, compute, w.scalarIndex(sources[operand].address));
   }
 
-  void multiply(int64_t vectors, Value left, Value panel, Value column, Value corner) {
+  void multiply(int64_t vectors, Value left, Value row, Value panel, Value column, Value corner) {
     Value none = e.constant(0);
-    Microkernel kernel{compute, tiling.rows, vectors, tileStride, leftStep, tiling.widest(), !tiling.isOneBlock, true, false};
-    Microkernel::Arguments arguments{left,     panelAtNumber(panel),      none, at(tileAt, corner), isEmpty ? none : depthLength,
-                                     goesOn(), e.sub(columnCount, column)};
+    int64_t sumsStep = isDirect ? *tiling.n : tileStride;
+    bool storesMasked = isDirect && *tiling.n % e.lanes != 0;
+    Microkernel kernel{compute,         tiling.rows,        vectors, sumsStep, leftStep,
+                       tiling.widest(), !tiling.isOneBlock, true,    false,    storesMasked};
+    Microkernel::Arguments arguments{left,
+                                     panelAtNumber(panel),
+                                     none,
+                                     isDirect ? resultAt(row, column) : at(tileAt, corner),
+                                     isEmpty ? none : depthLength,
+                                     goesOn(),
+                                     e.sub(columnCount, column)};
     if (!packsRight) {
       kernel.rightStep = known(rightStep);
       kernel.asksAhead = false;
@@ -349,6 +370,14 @@ private:
       kernel.isMasked = !(tiling.n && *tiling.n % tiling.blockColumns == 0);
     }
     kernel.call(e, f.module, f.symbol, arguments);
+  }
+
+  Value resultAt(Value row, Value column) {
+    Packer packer(e, w, shape, shape.left, sources[shape.left]);
+    packer.bind(rowWalk(), row);
+    packer.bind(columnWalk(), column);
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    return e.elementPointer(f.outputBuffer(0), compute, w.scalarIndex(addressOf(space, type, shape.point())));
   }
 
   Value negated(Value flag) {
@@ -470,7 +499,7 @@ private:
   Source sources[2];
   std::optional<Stage> stages[2];
   int64_t stageAt[2] = {0, 0}, stageElements = 0;
-  bool isEmpty = false, packsLeft = false, packsRight = false;
+  bool isEmpty = false, isDirect = false, packsLeft = false, packsRight = false;
   int64_t rowBlock = 1, panelDepth = 0, panelAt = 0, leftAt = 0, tileAt = 0, tileStride = 0, tileElements = 0;
   SmallVector<Expr> finishPoint;
   std::optional<int64_t> leftStep; // of operands read in place

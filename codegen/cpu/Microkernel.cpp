@@ -11,7 +11,7 @@ std::string Microkernel::nameWith(StringRef prefix) const {
   std::string step = rightStep ? std::to_string(*rightStep) : "x";
   return (prefix + "_multiply_" + std::to_string(rows) + (leftStep ? "at" + std::to_string(*leftStep) : "") + "_" +
           std::to_string(vectors) + "_" + step + "_" + std::to_string(sumsStep) + (mayContinue ? "_c" : "") +
-          (asksAhead ? "_a" : "") + (isMasked ? "_m" : ""))
+          (asksAhead ? "_a" : "") + (isMasked ? "_m" : "") + (storesMasked ? "_s" : ""))
       .str();
 }
 
@@ -53,9 +53,10 @@ void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
     for (auto [i, sum] : llvm::enumerate(state))
       sum = e.loadVector(sums, compute, place(i), continues);
   }
+  auto maskOf = [&](int64_t v) { return e.firstLanes(e.sub(block->getArgument(6), e.constant(v * e.lanes))); };
   if (isMasked)
     for (auto [v, mask] : llvm::enumerate(masks))
-      mask = e.firstLanes(e.sub(block->getArgument(6), e.constant(v * e.lanes)));
+      mask = maskOf(v);
   state = e.loop(e.constant(0), block->getArgument(4), 1, state, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried), panel;
     if (asksAhead)
@@ -72,8 +73,11 @@ void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
     }
     return next;
   });
+  if (storesMasked)
+    for (auto [v, mask] : llvm::enumerate(masks))
+      mask = maskOf(v);
   for (auto [i, sum] : llvm::enumerate(state))
-    e.storeVector(sum, sums, compute, place(i));
+    e.storeVector(sum, sums, compute, place(i), storesMasked ? masks[i % vectors] : Value());
   func::ReturnOp::create(e.builder, e.loc);
 }
 

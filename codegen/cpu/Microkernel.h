@@ -16,9 +16,10 @@ struct Microkernel {
   int64_t rows, vectors, sumsStep;
   std::optional<int64_t> leftStep; // none: packed
   std::optional<int64_t> rightStep;
-  bool mayContinue; // else sums begin at 0
-  bool asksAhead;   // for rows of the right operand
-  bool isMasked;    // reads only columns below `columnCount` of the right operand
+  bool mayContinue;  // else sums begin at 0
+  bool asksAhead;    // for rows of the right operand
+  bool isMasked;     // reads only columns below `columnCount` of the right operand
+  bool storesMasked; // writes only columns below `columnCount`
 
   struct Arguments {
     mlir::Value left, right, rightStep, sums, depth, continues, columnCount;

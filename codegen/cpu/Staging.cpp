@@ -8,6 +8,8 @@ using ember::kernel::addGuards;
 
 namespace ember::cpu {
 
+constexpr int64_t kMostUnrolled = 4; // vectors of a row
+
 namespace {
 
 // A loop that an index is linear in, within a block.
@@ -123,13 +125,13 @@ void Stage::emitAxis(Emitter &e, Walker &w, Value pointer, size_t number, Value 
   });
 }
 
-// `stride` vectors are read side by side and sorted by phase.
+// `stride` vectors are read side by side and sorted by phase. What masks short rows take is the same for all of them.
 void Stage::emitLast(Emitter &e, Walker &w, Value pointer, Value flat, Access &access) const {
   const Axis &axis = axes.back();
   setIndex(access, axes.size() - 1, axis.low + axis.position, axis.size, e.space);
   Value base = e.mul(flat, e.constant(axis.phases * axis.count));
   int64_t lanes = e.lanes, length = axis.count * axis.stride;
-  e.loop(e.constant(0), e.constant(axis.count), lanes, [&](Value position) {
+  auto vectorAt = [&](Value position) {
     SmallVector<Value> read;
     Value start = e.mul(position, e.constant(axis.stride));
     for (int64_t number = 0; number < axis.stride; ++number) {
@@ -151,7 +153,12 @@ void Stage::emitLast(Emitter &e, Walker &w, Value pointer, Value flat, Access &a
       }
       e.storeVector(sorted, pointer, type, e.add(base, e.add(e.constant(phase * axis.count), position)));
     }
-  });
+  };
+  if (axis.count <= kMostUnrolled * lanes)
+    for (int64_t position = 0; position < axis.count; position += lanes)
+      vectorAt(e.constant(position));
+  else
+    e.loop(e.constant(0), e.constant(axis.count), lanes, vectorAt);
   access.inside.pop_back();
 }
 
