@@ -106,7 +106,9 @@ private:
     Packer right(e, w, shape, shape.right, sources[shape.right]);
     bool isNarrow = tiling.m && *tiling.m <= kFewRows;
     std::optional<Expr> fromDepth = right.commonStep(depth.walked());
-    packsRight = !(isNarrow && readsPlainly(shape.right) && !shape.columns.empty() &&
+    // A copy without taps has its columns side by side already: its rows serve where each begins at a vector.
+    bool isCopied = stages[shape.right] && fromDepth && fromDepth->isConstant() && fromDepth->constant() % e.lanes == 0;
+    packsRight = !((isCopied || (isNarrow && readsPlainly(shape.right))) && !shape.columns.empty() &&
                    right.adjacentDims(columns.dims) == columns.dims.size() && fromDepth);
     rightStep = fromDepth.value_or(Expr(0));
     Packer left(e, w, shape, shape.left, sources[shape.left]);
@@ -156,7 +158,7 @@ private:
     if (!stages[operand])
       return;
     stageAt[operand] = stageElements;
-    stageElements += roundedUp(stages[operand]->elements() + 2 * e.lanes, 16);
+    stageElements += roundedUp(stages[operand]->elements() + std::max<int64_t>(2 * e.lanes, tiling.widest()), 16);
     sources[operand] = stages[operand]->source(scratch(stageAt[operand]));
   }
 
@@ -367,7 +369,7 @@ private:
       kernel.asksAhead = false;
       arguments.rightStep = w.scalarIndex(rightStep);
       arguments.right = inPlace(shape.right, columnWalk(), column);
-      kernel.isMasked = !(tiling.n && *tiling.n % tiling.blockColumns == 0);
+      kernel.isMasked = !stages[shape.right] && !(tiling.n && *tiling.n % tiling.blockColumns == 0);
     }
     kernel.call(e, f.module, f.symbol, arguments);
   }

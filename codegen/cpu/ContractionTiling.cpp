@@ -57,13 +57,10 @@ static Tile largestTile(Type compute, unsigned lanes) {
   return lanes == 16 ? Tile{8, 3} : Tile{6, 2};
 }
 
-// Whole tiles if there are such, else of equal height, so that none is nearly empty; few rows in wide ones; few columns in one
-// panel.
+// Whole tiles if there are such, else of equal height, so that none is nearly empty; few rows in wide ones.
 Tile tileOf(std::optional<int64_t> m, std::optional<int64_t> n, Type compute, unsigned lanes) {
   Tile most = largestTile(compute, lanes);
   int64_t sums = most.rows * most.vectors;
-  if (n && *n > most.vectors * lanes && *n <= (most.vectors + 1) * lanes)
-    most = {sums / (most.vectors + 1), most.vectors + 1};
   if (!m || *m == 0)
     return most;
   int64_t tiles = (*m + most.rows - 1) / most.rows, rows = (*m + tiles - 1) / tiles;
@@ -94,7 +91,7 @@ void Tiling::choosePanels() {
 void Tiling::chooseDepth(ArrayRef<Dim> depth) {
   int64_t columns = std::min(kLeastColumns, n ? (*n + lanes - 1) / lanes * lanes : kLeastColumns);
   int64_t most = kMostPacked / std::max<int64_t>(columns, lanes);
-  if (columns > widest())
+  if (columns > 2 * widest())
     most = std::min(most, kMostDepth);
   depthSplit = depth.size();
   std::optional<int64_t> own;

@@ -81,7 +81,7 @@ std::optional<Stage> Stage::plan(const ContractionShape &shape, unsigned operand
       }
     axis.phases = reachesOthers ? std::min(axis.stride, across) : 1;
     axis.count = (extent + axis.stride - 1) / axis.stride;
-    if (axis.stride > 1 && dim + 1 == access.indices.size())
+    if (axis.phases > 1 && dim + 1 == access.indices.size())
       axis.count = (axis.count + lanes - 1) / lanes * lanes; // vectors of one phase must not reach into the next
     axis.phase = space.loop(Expr(axis.phases));
     axis.position = space.loop(Expr(dim + 1 == access.indices.size() ? axis.count * axis.stride : axis.count));
