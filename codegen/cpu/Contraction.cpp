@@ -22,17 +22,30 @@ namespace ember::cpu {
 
 namespace {
 
-constexpr int64_t kFewRows = 16;  // so few rows do not pay for packing a right operand that can be read where it lies
-constexpr int64_t kRowGrain = 24; // rows a thread takes at least where their number is not known: whole tiles of any height
+constexpr int64_t kFewRows = 16;      // so few rows do not pay for packing a right operand that can be read where it lies
+constexpr int64_t kRowGrain = 24;     // rows a thread takes at least where their number is not known: whole tiles of any height
+constexpr int64_t kPackedRows = 32;   // of a panel, before the next one's: what they are packed from stays in L1
+constexpr int64_t kSmallPanel = 8192; // elements that stay in L1
+constexpr int64_t kLeftTiles = 4;     // that are packed at a time where their rows are runs of memory
 constexpr int64_t kMostStaged = 1 << 21; // elements of a staged operand
 
 int64_t roundedUp(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
+
+SmallVector<SizeExpr> sizesOf(Value value) { return dimSizes(cast<RankedTensorType>(value.getType())); }
+
+SizeExpr elementsOf(Value value) {
+  SizeExpr count(1);
+  for (const SizeExpr &size : sizesOf(value))
+    count = count * size;
+  return count;
+}
 
 class ContractionEmission {
 public:
   ContractionEmission(const Group &group, const ContractionShape &shape, Space &space, KernelFunction &function)
       : group(group), shape(shape), op(shape.op), space(space), f(function), e(function.emitter), w(function.walker),
-        compute(computeType(getElementTypeOrSelf(op->getResult(0).getType()))), tiling(shape, compute, e.lanes) {
+        compute(computeType(getElementTypeOrSelf(op->getResult(0).getType()))),
+        tiling(shape, compute, e.lanes, /*packsLeft=*/false) {
     plan();
   }
 
@@ -116,20 +129,28 @@ private:
     packsLeft = !(tiling.hasWholeTiles() && readsPlainly(shape.left) && fromRow && fromRow->isConstant() &&
                   left.adjacentDims(depth.walked()) == depth.walked().size());
     leftStep = packsLeft ? std::nullopt : std::optional(fromRow->constant());
+    if (packsLeft && !isTiledForPacking) {
+      isTiledForPacking = true;
+      tiling = Tiling(shape, compute, e.lanes, packsLeft);
+      return plan();
+    }
     isDirect = storesDirectly();
     panelDepth = roundedUp(tiling.mostDepth(), e.lanes);
     panelAt = stageElements;
     leftAt = panelAt + (packsRight ? (tiling.mostPanels() * panelDepth + 1) * tiling.widest() : 0);
-    tileAt = leftAt + (packsLeft ? roundedUp(tiling.rows * panelDepth + e.lanes * (tiling.rows + 1), 16) : 0);
-    tileStride = tiling.keepsSums ? tiling.blockColumns + e.lanes : tiling.widest(); // no power of two
+    leftTiles = left.copiesRuns(depthWalk(), rowWalk()) ? kLeftTiles : 1;
+    leftPitch = roundedUp(tiling.rows * panelDepth + e.lanes * (tiling.rows + 1), 16);
+    tileAt = leftAt + (packsLeft ? leftTiles * leftPitch : 0);
+    tileStride = tiling.keepsSums ? tiling.mostPanels() * tiling.widest() + e.lanes : tiling.widest(); // no power of two
     tileElements = (tiling.keepsSums ? rowBlock : tiling.rows) * tileStride + e.lanes;
   }
 
-  // Whole tiles of finished sums that are the kernel's result as they are.
+  // Whole tiles of finished sums that are the kernel's result as they are. One of several shapes writes between the others'.
   bool storesDirectly() const {
     auto isPlain = [&](const Dim &dim) { return llvm::is_contained(shape.point(), dim.loop); };
-    return !AbsentTerms(e, w, shape).arePossible() && tiling.isOneBlock && tiling.hasWholeTiles() && !shape.isSwapped() &&
-           group.outputs.size() == 1 && group.outputs[0] == op->getResult(0) &&
+    bool isWhole = shape.batchSize * sizeOf(shape.rows) * sizeOf(shape.columns) == elementsOf(op->getResult(0));
+    return isWhole && !AbsentTerms(e, w, shape).arePossible() && tiling.isOneBlock && tiling.hasWholeTiles() &&
+           !shape.isSwapped() && group.outputs.size() == 1 && group.outputs[0] == op->getResult(0) &&
            getElementTypeOrSelf(group.outputs[0].getType()) == compute && llvm::all_of(shape.rows, isPlain) &&
            llvm::all_of(shape.columns, isPlain);
   }
@@ -139,6 +160,7 @@ private:
   }
 
   void planOperand(unsigned operand) {
+    stages[operand].reset();
     Access access = cast<IndexedOp>(op).access(operand, shape.loops, space);
     SmallVector<Cond> guards;
     addGuards(space, access.inside, guards);
@@ -192,6 +214,10 @@ private:
     };
     if (tiling.isOneBlock)
       return forDepth([&] {
+        if (packsRight && !packsLeft && !isEmpty && tiling.widest() * panelDepth <= kSmallPanel) {
+          stage(shape.right);
+          return forRows([&] { emitPanelByPanel(); });
+        }
         packColumns();
         forRows([&] { emitTiles(); });
       });
@@ -281,7 +307,7 @@ private:
         width = either(isWide, width, widthOf(most - 1));
       }
       column = e.add(blockColumn, column);
-      body(number, column, e.minimum(width, e.sub(columnCount, column)), isWide);
+      body(number, column, e.minimum(width, e.sub(blockColumnEnd, column)), isWide);
     });
   }
 
@@ -289,10 +315,26 @@ private:
     stage(shape.right);
     if (isEmpty || !packsRight)
       return;
-    forPanels([&](Value number, Value column, Value width, Value) {
-      Packer packer(e, w, shape, shape.right, sources[shape.right]);
-      packer.pack(depthWalk(), depthLength, columnWalk(), column, width, panelAtNumber(number), tiling.widest());
+    Walk all = depthWalk();
+    Packer packer(e, w, shape, shape.right, sources[shape.right]);
+    if (all.dims.empty() || !packer.copies(all, columnWalk()))
+      return forPanels([&](Value number, Value column, Value width, Value) {
+        packPanel(all, depthLength, column, width, panelAtNumber(number));
+      });
+    int64_t step = std::max<int64_t>(1, kPackedRows / tiling.depthInner);
+    e.loop(e.constant(0), depth.positions, step, [&](Value position) {
+      Walk part{all.dims, e.add(depthFirst, position), all.alignment};
+      Value rowsHere = e.mul(e.minimum(e.constant(step), e.sub(depth.positions, position)), e.constant(tiling.depthInner));
+      forPanels([&](Value number, Value column, Value width, Value) {
+        Value row = e.mul(position, e.constant(tiling.depthInner * tiling.widest()));
+        packPanel(part, rowsHere, column, width, e.elementPointer(panelAtNumber(number), compute, row));
+      });
     });
+  }
+
+  void packPanel(const Walk &depthPart, Value length, Value column, Value width, Value to) {
+    Packer packer(e, w, shape, shape.right, sources[shape.right]);
+    packer.pack(depthPart, length, columnWalk(), column, width, to, tiling.widest());
   }
 
   Value at(int64_t begin, Value offset) { return e.elementPointer(scratch(begin), compute, offset); }
@@ -310,24 +352,45 @@ private:
 
   void emitTiles() {
     stage(shape.left);
-    e.loop(blockRow, blockRowEnd, tiling.rows, [&](Value row) {
-      Value count = e.minimum(e.constant(tiling.rows), e.sub(blockRowEnd, row));
+    e.loop(blockRow, blockRowEnd, tiling.rows * leftTiles, [&](Value first) {
+      Value end = e.minimum(e.add(first, e.constant(tiling.rows * leftTiles)), blockRowEnd);
       if (!isEmpty && packsLeft) {
         Packer packer(e, w, shape, shape.left, sources[shape.left]);
-        packer.pack(depthWalk(), depthLength, rowWalk(), row, count, scratch(leftAt), tiling.rows);
+        packer.packTiles(depthWalk(), depthLength, rowWalk(), first, end, scratch(leftAt), tiling.rows, leftPitch);
       }
-      Value left = packsLeft ? scratch(leftAt) : inPlace(shape.left, rowWalk(), row);
-      forPanels([&](Value number, Value column, Value width, Value isWide) {
-        emitTile(left, row, count, number, column, width, isWide);
+      e.loop(first, end, tiling.rows, [&](Value row) {
+        Value left = leftTile(row, first);
+        forPanels([&](Value number, Value column, Value width, Value isWide) {
+          emitTile(left, row, panelAtNumber(number), column, width, isWide);
+        });
       });
     });
   }
 
-  void emitTile(Value left, Value row, Value count, Value panel, Value column, Value width, Value isWide) {
+  // Of the tiles that were packed from row `first` on, or where it lies.
+  Value leftTile(Value row, Value first) {
+    if (!packsLeft)
+      return inPlace(shape.left, rowWalk(), row);
+    Value number = e.div(e.sub(row, first), e.constant(tiling.rows));
+    return at(leftAt, e.mul(number, e.constant(leftPitch)));
+  }
+
+  // A panel that stays in L1 while all tiles pass by.
+  void emitPanelByPanel() {
+    forPanels([&](Value, Value column, Value width, Value isWide) {
+      Value panel = scratch(panelAt);
+      packPanel(depthWalk(), depthLength, column, width, panel);
+      e.loop(blockRow, blockRowEnd, tiling.rows,
+             [&](Value row) { emitTile(inPlace(shape.left, rowWalk(), row), row, panel, column, width, isWide); });
+    });
+  }
+
+  void emitTile(Value left, Value row, Value panel, Value column, Value width, Value isWide) {
+    Value count = e.minimum(e.constant(tiling.rows), e.sub(blockRowEnd, row));
     Value corner = e.constant(0); // where the tile stands in the scratch
     if (tiling.keepsSums)
       corner = e.add(e.mul(e.sub(row, blockRow), e.constant(tileStride)), e.sub(column, blockColumn));
-    auto multiplyBy = [&](int64_t vectors) { multiply(vectors, left, row, panel, column, corner); };
+    auto multiplyBy = [&](int64_t vectors) { multiply(vectors, left, row, panel, column, width, corner); };
     if (isMixed()) {
       e.branch(isWide, [&] { multiplyBy(tiling.panelVectors); });
       e.branch(negated(isWide), [&] { multiplyBy(tiling.panelVectors - 1); });
@@ -351,25 +414,21 @@ private:
     return e.elementPointer(sources[operand].pointer, compute, w.scalarIndex(sources[operand].address));
   }
 
-  void multiply(int64_t vectors, Value left, Value row, Value panel, Value column, Value corner) {
+  void multiply(int64_t vectors, Value left, Value row, Value panel, Value column, Value width, Value corner) {
     Value none = e.constant(0);
     int64_t sumsStep = isDirect ? *tiling.n : tileStride;
-    bool storesMasked = isDirect && *tiling.n % e.lanes != 0;
-    Microkernel kernel{compute,         tiling.rows,        vectors, sumsStep, leftStep,
-                       tiling.widest(), !tiling.isOneBlock, true,    false,    storesMasked};
-    Microkernel::Arguments arguments{left,
-                                     panelAtNumber(panel),
-                                     none,
-                                     isDirect ? resultAt(row, column) : at(tileAt, corner),
-                                     isEmpty ? none : depthLength,
-                                     goesOn(),
-                                     e.sub(columnCount, column)};
+    bool asksAhead = tiling.widest() * panelDepth > kSmallPanel,
+         storesMasked = isDirect && (tiling.overreaches || *tiling.n % e.lanes != 0);
+    Microkernel kernel{compute,         tiling.rows,        vectors,   sumsStep, leftStep,
+                       tiling.widest(), !tiling.isOneBlock, asksAhead, false,    storesMasked};
+    Microkernel::Arguments arguments{
+        left, panel, none, isDirect ? resultAt(row, column) : at(tileAt, corner), isEmpty ? none : depthLength, goesOn(), width};
     if (!packsRight) {
       kernel.rightStep = known(rightStep);
       kernel.asksAhead = false;
       arguments.rightStep = w.scalarIndex(rightStep);
       arguments.right = inPlace(shape.right, columnWalk(), column);
-      kernel.isMasked = !stages[shape.right] && !(tiling.n && *tiling.n % tiling.blockColumns == 0);
+      kernel.isMasked = !stages[shape.right] && (tiling.overreaches || *tiling.n % tiling.blockColumns != 0);
     }
     kernel.call(e, f.module, f.symbol, arguments);
   }
@@ -501,15 +560,14 @@ private:
   Source sources[2];
   std::optional<Stage> stages[2];
   int64_t stageAt[2] = {0, 0}, stageElements = 0;
-  bool isEmpty = false, isDirect = false, packsLeft = false, packsRight = false;
-  int64_t rowBlock = 1, panelDepth = 0, panelAt = 0, leftAt = 0, tileAt = 0, tileStride = 0, tileElements = 0;
+  bool isTiledForPacking = false, isEmpty = false, isDirect = false, packsLeft = false, packsRight = false;
+  int64_t rowBlock = 1, leftTiles = 1, leftPitch = 0, panelDepth = 0, panelAt = 0, leftAt = 0, tileAt = 0, tileStride = 0,
+          tileElements = 0;
   SmallVector<Expr> finishPoint;
   std::optional<int64_t> leftStep; // of operands read in place
   Expr rightStep;
   Value rowCount, columnCount, blockRow, blockRowEnd, blockColumn, blockColumnEnd, depthFirst, depthLength, firstBlock, lastBlock;
 };
-
-SmallVector<SizeExpr> sizesOf(Value value) { return dimSizes(cast<RankedTensorType>(value.getType())); }
 
 } // namespace
 

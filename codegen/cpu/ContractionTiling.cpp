@@ -5,28 +5,30 @@ using namespace ember::ir;
 
 namespace ember::cpu {
 
-Tiling::Tiling(const ContractionShape &shape, Type compute, unsigned lanes) : lanes(lanes) {
+Tiling::Tiling(const ContractionShape &shape, Type compute, unsigned lanes, bool packsLeft) : lanes(lanes) {
   m = sizeOf(shape.rows).constant();
   n = sizeOf(shape.columns).constant();
   Tile tile = tileOf(m, n, compute, lanes);
   rows = tile.rows;
   panelVectors = tile.vectors;
-  chooseDepth(shape.depth);
-  chooseColumns(shape.batchSize.constant().value_or(1));
+  chooseDepth(shape.depth, packsLeft);
+  chooseColumns(shape.batchSize.constant().value_or(1), packsLeft);
   choosePanels();
   keepsSums = !isOneBlock || shape.isSwapped();
 }
 
-// As many as L2 holds at the block's depth, but four blocks where each has a few panels, so that threads need not pack the same;
+// As many as L2 holds at the block's depth, but some blocks where each has a few panels, so that threads need not pack the same;
 // at least sixteen units of work where there is much of it, a multiple of four, and blocks of equal width, so that they get equal
 // shares.
-void Tiling::chooseColumns(int64_t batch) {
+void Tiling::chooseColumns(int64_t batch, bool packsLeft) {
   int64_t most = std::max(panelVectors, std::min(kMostColumns, kMostPacked / mostDepth()) / lanes);
   blockColumns = most * lanes;
   if (!n)
     return;
   int64_t vectors = std::max<int64_t>(1, (*n + lanes - 1) / lanes);
-  int64_t least = std::max((vectors + most - 1) / most, std::min<int64_t>(4, vectors / (2 * panelVectors))), blockVectors = 0;
+  int64_t least =
+              std::max((vectors + most - 1) / most, packsLeft ? int64_t(1) : std::min<int64_t>(4, vectors / (2 * panelVectors))),
+          blockVectors = 0;
   int64_t tiles = m ? std::max<int64_t>(1, (*m + rows - 1) / rows * batch) : 4;
   if (2.0 * tiles * rows * *n * mostDepth() > 2e6)
     least = std::min(vectors, std::max(least, (16 + tiles - 1) / tiles));
@@ -78,21 +80,22 @@ void Tiling::choosePanels() {
   usesNarrow = panelVectors > 1;
   if (!n)
     return;
-  usesWide = usesNarrow = false;
+  usesWide = usesNarrow = overreaches = false;
   int64_t last = std::max<int64_t>(1, (*n + lanes - 1) / lanes) - (columnBlocks - 1) * vectors;
   for (int64_t own : {vectors, last}) {
     int64_t panels = (own + panelVectors - 1) / panelVectors, missing = panels * panelVectors - own;
     usesWide |= missing < panels;
     usesNarrow |= missing > 0;
+    overreaches |= missing > panels;
   }
 }
 
 // A block takes as many whole inner dimensions as fit, and a part of the next one. One panel of columns needs no tile in L1.
-void Tiling::chooseDepth(ArrayRef<Dim> depth) {
+void Tiling::chooseDepth(ArrayRef<Dim> depth, bool packsLeft) {
   int64_t columns = std::min(kLeastColumns, n ? (*n + lanes - 1) / lanes * lanes : kLeastColumns);
   int64_t most = kMostPacked / std::max<int64_t>(columns, lanes);
   if (columns > 2 * widest())
-    most = std::min(most, kMostDepth);
+    most = std::min(most, packsLeft ? kMostPackedDepth : kMostDepth);
   depthSplit = depth.size();
   std::optional<int64_t> own;
   while (depthSplit > 0) {

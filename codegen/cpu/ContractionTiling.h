@@ -10,6 +10,7 @@ namespace ember::cpu {
 inline constexpr int64_t kLeastColumns = 192; // of a block: a row of the left operand that comes from L2 pays with so many
 inline constexpr int64_t kMostColumns = 800;  // of a block
 inline constexpr int64_t kMostDepth = 1024;   // of a block; a third more is taken in one. A tile of the left operand stays in L1
+inline constexpr int64_t kMostPackedDepth = 512;  // where it is packed
 inline constexpr int64_t kMostPacked = 256 << 10; // right elements of a block: they stay in L2
 inline constexpr int64_t kMostSums = 256 << 10;   // sums kept from one block of depth to the next
 
@@ -21,7 +22,8 @@ Tile tileOf(std::optional<int64_t> m, std::optional<int64_t> n, mlir::Type compu
 
 /// Panels as wide as a tile, then ones that are a vector narrower: together just over a block's columns.
 struct Tiling {
-  Tiling(const ContractionShape &shape, mlir::Type compute, unsigned lanes);
+  /// `packsLeft`: the left operand is packed for each block of columns, beside which it has to find room in L1.
+  Tiling(const ContractionShape &shape, mlir::Type compute, unsigned lanes, bool packsLeft);
 
   int64_t widest() const { return panelVectors * lanes; }
   int64_t mostPanels() const { return (blockColumns / lanes + panelVectors - 1) / panelVectors; }
@@ -37,6 +39,7 @@ struct Tiling {
   std::optional<int64_t> m, n;                // rows and columns, where known
   int64_t rows = 1, panelVectors = 1;         // of a tile
   bool usesWide = true, usesNarrow = true;    // panels
+  bool overreaches = true;                    // the panels may be wider together than a block
   int64_t columnBlocks = 1, blockColumns = 0; // whole vectors
   size_t depthSplit = 0;                      // the depth dimension of which a block takes a part
   int64_t depthCount = 1, depthInner = 1;     // positions of it in a block, depth of one of them
@@ -44,8 +47,8 @@ struct Tiling {
   bool keepsSums = false;                     // those of a whole block; else tile by tile
 
 private:
-  void chooseDepth(llvm::ArrayRef<Dim> depth);
-  void chooseColumns(int64_t batch);
+  void chooseDepth(llvm::ArrayRef<Dim> depth, bool packsLeft);
+  void chooseColumns(int64_t batch, bool packsLeft);
   void choosePanels();
 };
 

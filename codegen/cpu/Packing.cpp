@@ -139,23 +139,60 @@ void Packer::forEach(const Walk &walk, Value count, bool unrolls, function_ref<v
   });
 }
 
+// A transposition costs about as much as four more pieces; one of windows has pieces of no use only.
+bool Packer::copies(const Walk &major, const Walk &minor) const {
+  int64_t along = piecesOf(minor), across = piecesOf(major);
+  bool canTranspose = across > 0 && across <= kMostPieces;
+  return along > 0 && along <= kMostPieces && (!canTranspose || along <= across + 4);
+}
+
 void Packer::pack(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorCount, Value to,
                   int64_t stride) {
   unsigned lanes = e.lanes;
   if (stride <= 8) // vectors as long as the rows
     e.lanes = 8;
-  // A transposition costs about as much as four more pieces; one of windows has pieces of no use only.
-  int64_t along = piecesOf(minor), across = piecesOf(major);
-  bool canCopy = along > 0 && along <= kMostPieces, canTranspose = across > 0 && across <= kMostPieces;
+  int64_t across = piecesOf(major);
   Window window = windowOf(major);
-  if (canCopy && (!canTranspose || along <= across + 4))
+  if (copies(major, minor))
     copy(major, count, minor, minorStart, minorCount, to, stride);
   else if (!window.offsets.empty() && across != 1)
     transposeWindows(window, major, count, minor, minorStart, minorCount, to, stride);
-  else if (canTranspose)
+  else if (across > 0 && across <= kMostPieces)
     transpose(major, count, minor, minorStart, minorCount, to, stride);
   else
     gather(major, count, minor, minorStart, minorCount, to, stride);
+  e.lanes = lanes;
+}
+
+bool Packer::copiesRuns(const Walk &major, const Walk &minor) const {
+  return source.pointer && adjacentDims(minor.dims) == minor.dims.size() && piecesOf(major) != 1;
+}
+
+void Packer::packTiles(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorEnd, Value to,
+                       int64_t stride, int64_t pitch) {
+  Value step = e.constant(stride);
+  auto placeOf = [&](Value start) { return e.mul(e.div(e.sub(start, minorStart), step), e.constant(pitch)); };
+  if (!copiesRuns(major, minor))
+    return e.loop(minorStart, minorEnd, stride, [&](Value start) {
+      Value own = e.elementPointer(to, compute(), placeOf(start));
+      pack(major, count, minor, start, e.minimum(step, e.sub(minorEnd, start)), own, stride);
+    });
+  unsigned lanes = e.lanes;
+  if (stride <= 8)
+    e.lanes = 8;
+  for (const Dim &dim : minor.dims)
+    w.bind(dim.loop, e.constant(0));
+  Value first = w.scalarIndex(partOn(minor.dims));
+  forEach(major, count, /*unrolls=*/false, [&](Value i) {
+    Value offset = e.add(w.scalarIndex(source.address - partOn(minor.dims)), first), row = e.mul(i, step);
+    e.loop(minorStart, minorEnd, stride, [&](Value start) {
+      for (int64_t lane = 0; lane < stride; lane += e.lanes) {
+        Value at = e.add(start, e.constant(lane)), mask = e.firstLanes(e.sub(minorEnd, at));
+        Value value = e.loadVector(source.pointer, source.element, e.add(offset, at), mask);
+        e.storeVector(value, to, compute(), e.add(e.add(placeOf(start), row), e.constant(lane)));
+      }
+    });
+  });
   e.lanes = lanes;
 }
 

@@ -41,6 +41,15 @@ public:
   void pack(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
             mlir::Value to, int64_t stride);
 
+  /// Whether pack copies minor positions, vector by vector: else it transposes or gathers them.
+  bool copies(const Walk &major, const Walk &minor) const;
+  /// Whether a row of minor positions is a run of memory, so that pack copies it.
+  bool copiesRuns(const Walk &major, const Walk &minor) const;
+  /// Packs tiles of `stride` minor positions each, [minorStart, minorEnd) in all, `pitch` elements apart. Runs are read whole, so
+  /// that a page of memory is met once for all of them: beyond a tile, `lanes` elements may be written.
+  void packTiles(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorEnd,
+                 mlir::Value to, int64_t stride, int64_t pitch);
+
 private:
   // A part of a vector's lanes that lie one after the other: where lane 0 would be, and which lanes (null: all).
   struct Piece {
