@@ -2,6 +2,8 @@
 
 #include "codegen/Pipeline.h"
 #include "codegen/artifact/Header.h"
+#include "codegen/artifact/Linking.h"
+#include "codegen/artifact/NewFile.h"
 #include "codegen/artifact/Record.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
@@ -12,12 +14,9 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "passes/PlanMemory.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Program.h"
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -25,16 +24,6 @@ using namespace ember::ir;
 namespace ember {
 
 namespace {
-
-void writeFile(const std::string &path, llvm::StringRef bytes) {
-  char error[512];
-  ember_file *file = ember_rt_file_create(path.c_str(), error, sizeof error);
-  if (!file)
-    throw CompileError(error);
-  ember_rt_file_write(file, bytes.data(), bytes.size());
-  if (ember_rt_file_close(file, 1, error, sizeof error) != 0)
-    throw CompileError(error);
-}
 
 // Kernels of one program for both instruction levels, added to `code`; `prefix` keeps programs' symbols apart.
 CompiledProgram compile(func::FuncOp function, const ArtifactProgram &source, ModuleOp code, const std::string &prefix) {
@@ -102,66 +91,22 @@ void checkSignature(func::FuncOp function, const ArtifactProgram &source) {
       throw CompileError("artifact: the size " + name + " follows from no dimension alone");
 }
 
-// A folder beside the artifact where it is put together. An interrupt waits for its end, so that nothing of it stays.
-class Workshop {
+// An interrupt waits for its end: so both files of an artifact are there, or none.
+class InterruptsWait {
 public:
-  explicit Workshop(const std::string &path) : folder(path + "." + std::to_string(getpid()) + ".parts") {
+  InterruptsWait() {
     sigset_t interrupts;
     sigemptyset(&interrupts);
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
       sigaddset(&interrupts, signal);
     pthread_sigmask(SIG_BLOCK, &interrupts, &before);
-    llvm::sys::fs::remove_directories(folder); // of a process that was killed
-    error = llvm::sys::fs::create_directory(folder);
   }
-  ~Workshop() {
-    llvm::sys::fs::remove_directories(folder);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-  Workshop(const Workshop &) = delete;
-
-  std::string file(const std::string &name) const { return folder + "/" + name; }
-  /// Runs a program; its first line of complaint becomes the error's.
-  void run(const std::string &tool, const std::vector<std::string> &arguments) const {
-    auto program = llvm::sys::findProgramByName(tool);
-    if (!program)
-      throw CompileError("linking needs '" + tool + "' on PATH, which is not there");
-    std::vector<llvm::StringRef> words{*program};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::string message, complaints = file("complaints");
-    if (llvm::sys::ExecuteAndWait(*program, words, std::nullopt, {std::nullopt, complaints, complaints}, 0, 0, &message) == 0)
-      return;
-    if (auto text = llvm::MemoryBuffer::getFile(complaints); text && message.empty())
-      message = (*text)->getBuffer().split('\n').first.str();
-    throw CompileError("linking: '" + tool + "' failed: " + message);
-  }
-  std::error_code error;
+  ~InterruptsWait() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+  InterruptsWait(const InterruptsWait &) = delete;
 
 private:
-  std::string folder;
   sigset_t before;
 };
-
-// Put together aside, then renamed: the old or the new artifact is there at any moment.
-void writeLinked(const std::string &path, llvm::StringRef ending, const std::string &name, llvm::StringRef object,
-                 const Workshop &workshop) {
-  if (workshop.error)
-    throw CompileError(path + ": " + workshop.error.message());
-  std::string part = workshop.file(name + ".o"), whole = workshop.file("whole" + ending.str());
-  writeFile(part, object);
-  if (ending == ".a") {
-    if (std::error_code error = llvm::sys::fs::copy_file(EMBER_RT_ARCHIVE, whole))
-      throw CompileError(path + ": " + EMBER_RT_ARCHIVE + ": " + error.message());
-    workshop.run("ar", {"rD", whole, part});
-  } else {
-    std::vector<std::string> arguments{"-o", whole, part, EMBER_RT_ARCHIVE, "-lm", "-lpthread", "-Wl,--gc-sections", "-s"};
-    if (ending == ".so")
-      arguments.push_back("-shared");
-    workshop.run("cc", arguments);
-  }
-  if (std::error_code error = llvm::sys::fs::rename(whole, path))
-    throw CompileError(path + ": " + error.message());
-}
 
 // A device or folder of this name would be replaced by the artifact.
 void requireReplaceable(const std::string &path) {
@@ -189,13 +134,16 @@ void writeArtifact(const ArtifactRequest &request, const std::string &path) {
   requireReplaceable(path);
   std::string header = headerText(request);
   std::string object = objectOf(request, ending.empty());
-  Workshop workshop(path);
-  if (ending == ".o")
-    writeFile(path, object);
-  else
-    writeLinked(path, ending, request.name, object, workshop);
-  if (!ending.empty())
-    writeFile(path.substr(0, path.size() - ending.size()) + ".h", header);
+  InterruptsWait interruptsWait;
+  std::unique_ptr<llvm::MemoryBuffer> whole;
+  if (ending != ".o")
+    whole = linked(ending, request.name, object);
+  NewFile artifact(path, whole ? whole->getBuffer() : object, /*isExecutable=*/ending.empty() || ending == ".so");
+  if (ending.empty())
+    return artifact.commit();
+  NewFile declarations(path.substr(0, path.size() - ending.size()) + ".h", header);
+  artifact.commit();
+  declarations.commit();
 }
 
 } // namespace ember

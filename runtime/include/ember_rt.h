@@ -203,10 +203,13 @@ int ember_rt_read_npy(const char *path, ember_array *array, char *error, size_t 
 int ember_rt_write_npy(const char *path, uint32_t dtype, uint32_t rank, const int64_t *dims, const void *data, char *error,
                        size_t error_size);
 
-/* Writes a file aside, syncs it and renames it: the old or the new content, never a part. */
+/* Writes a file aside, syncs it and renames it: the old or the new content, never a part. What writers of the same file left
+   when they were killed is removed. */
 typedef struct ember_file ember_file;
 ember_file *ember_rt_file_create(const char *path, char *error, size_t error_size);
 int ember_rt_file_write(ember_file *file, const void *bytes, size_t count);
+/* Whoever may read it may execute it. */
+int ember_rt_file_make_executable(ember_file *file);
 /* commit 0 throws the new content away. 0, or -1 with one line in error. */
 int ember_rt_file_close(ember_file *file, int commit, char *error, size_t error_size);
 
