@@ -8,7 +8,19 @@
 
 namespace {
 
-constexpr uint32_t kMaxTensors = 64;
+// A list of zeros until it is filled; without memory, null.
+template <typename T> class List {
+public:
+  explicit List(size_t count) : items(static_cast<T *>(calloc(count + 1, sizeof(T)))) {}
+  ~List() { free(items); }
+  List(const List &) = delete;
+  explicit operator bool() const { return items != nullptr; }
+  operator T *() { return items; }
+  operator const T *() const { return items; }
+
+private:
+  T *items;
+};
 
 void printSignature(const char *kind, uint32_t count, const ember_signature *list) {
   for (uint32_t i = 0; i < count; ++i) {
@@ -52,7 +64,8 @@ int fail(const ember_model_desc *desc, const char *text) {
 }
 
 struct Arguments {
-  const char *inputs[kMaxTensors], *outputs[kMaxTensors];
+  explicit Arguments(int argc) : inputs(static_cast<size_t>(argc)), outputs(static_cast<size_t>(argc)) {}
+  List<const char *> inputs, outputs;
   uint32_t inputCount = 0, outputCount = 0, threads = 0, repeat = 1;
   const char *seed = nullptr; // a number
 };
@@ -71,7 +84,7 @@ const char *parse(const ember_model_desc *desc, int argc, char **argv, Arguments
   for (int i = 1; i < argc; ++i) {
     bool good = true;
     if (strcmp(argv[i], "-o") == 0)
-      good = i + 1 < argc && arguments.outputCount < kMaxTensors && (arguments.outputs[arguments.outputCount++] = argv[++i]);
+      good = i + 1 < argc && (arguments.outputs[arguments.outputCount++] = argv[++i]);
     else if (strcmp(argv[i], "--repeat") == 0)
       good = number(i, arguments.repeat);
     else if (strcmp(argv[i], "--num-threads") == 0)
@@ -87,7 +100,7 @@ const char *parse(const ember_model_desc *desc, int argc, char **argv, Arguments
                draws(desc) ? ", --seed" : "");
       return text;
     } else
-      good = arguments.inputCount < kMaxTensors && (arguments.inputs[arguments.inputCount++] = argv[i]);
+      arguments.inputs[arguments.inputCount++] = argv[i];
     if (!good) {
       snprintf(text, size, "option '%s': expected a value after it", argv[i]);
       return text;
@@ -108,17 +121,19 @@ int failAsModel(const ember_model *model) {
 }
 
 int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &arguments) {
-  ember_array arrays[kMaxTensors];
-  ember_tensor inputs[kMaxTensors], outputs[kMaxTensors];
-  int64_t outputDims[kMaxTensors][EMBER_RT_MAX_RANK];
+  uint32_t inputCount = desc->predict.input_count, outputCount = desc->predict.output_count;
+  List<ember_array> arrays(inputCount);
+  List<ember_tensor> inputs(inputCount), outputs(outputCount);
+  List<int64_t[EMBER_RT_MAX_RANK]> outputDims(outputCount);
+  if (!arrays || !inputs || !outputs || !outputDims)
+    return fail(desc, "out of memory");
   char text[512];
-  uint32_t inputCount = desc->predict.input_count;
   for (uint32_t i = 0; i < inputCount; ++i) {
     if (ember_rt_read_npy(arguments.inputs[i], &arrays[i], text, sizeof text) != 0)
       return fail(desc, text);
     inputs[i] = {arrays[i].dtype, arrays[i].rank, arrays[i].dims, arrays[i].data};
   }
-  for (uint32_t i = 0; i < desc->predict.output_count; ++i) {
+  for (uint32_t i = 0; i < outputCount; ++i) {
     if (ember_rt_model_output_dims(model, inputs, inputCount, i, outputDims[i]) != 0)
       return failAsModel(model);
     size_t bytes = ember_rt_dtype_size(desc->predict.outputs[i].dtype);
@@ -131,12 +146,12 @@ int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &ar
   double fastest = 1e30;
   for (uint32_t turn = 0; turn < arguments.repeat; ++turn) {
     double start = secondsNow();
-    if (ember_rt_model_run(model, inputs, inputCount, outputs, desc->predict.output_count) != 0)
+    if (ember_rt_model_run(model, inputs, inputCount, outputs, outputCount) != 0)
       return failAsModel(model);
     double spent = secondsNow() - start;
     fastest = spent < fastest ? spent : fastest;
   }
-  for (uint32_t i = 0; i < desc->predict.output_count; ++i) {
+  for (uint32_t i = 0; i < outputCount; ++i) {
     char name[32];
     snprintf(name, sizeof name, "output%u.npy", i);
     const char *path = i < arguments.outputCount ? arguments.outputs[i] : name;
@@ -155,13 +170,19 @@ extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv
     printHelp(desc);
     return 0;
   }
-  Arguments arguments;
+  Arguments arguments(argc);
   char text[512];
+  if (!arguments.inputs || !arguments.outputs)
+    return fail(desc, "out of memory");
   if (const char *fault = parse(desc, argc, argv, arguments, text, sizeof text))
     return fail(desc, fault);
   if (arguments.inputCount != desc->predict.input_count) {
     snprintf(text, sizeof text, "expected %u input files, found %u (--help shows the signature)", desc->predict.input_count,
              arguments.inputCount);
+    return fail(desc, text);
+  }
+  if (arguments.outputCount > desc->predict.output_count) {
+    snprintf(text, sizeof text, "expected at most %u -o, found %u", desc->predict.output_count, arguments.outputCount);
     return fail(desc, text);
   }
   ember_model *model = ember_rt_model_create(desc, arguments.threads);

@@ -56,7 +56,7 @@ static int refuseFault(ember_model *model, const ember_program *program, const e
                 *place ? ": " : "", static_cast<long long>(fault.value), static_cast<long long>(fault.bound));
 }
 
-int runFunction(ember_model *model, ember_model_function &function, const ember_tensor *inputs, void *const *outputs) {
+int runFunction(ember_model *model, ember_model_function &function, const ember_tensor *inputs) {
   const ember_function_desc &desc = *function.desc;
   if (int status = prepareSizes(model, function))
     return status;
@@ -64,8 +64,6 @@ int runFunction(ember_model *model, ember_model_function &function, const ember_
     function.arguments[i] = inputs[i].data;
   for (uint32_t i = 0; i < desc.state_count; ++i)
     function.arguments[desc.input_count + i] = model->states[desc.states[i]];
-  for (uint32_t i = 0; i < desc.output_count; ++i)
-    function.results[i] = outputs[i];
   for (uint32_t i = 0; i < desc.update_count; ++i)
     function.results[desc.output_count + i] = (desc.in_place[i] ? model->states : model->spares)[desc.updates[i]];
   ember_fault fault;
@@ -241,15 +239,12 @@ int ember_rt_model_run(ember_model *model, const ember_tensor *inputs, uint32_t 
                   desc.output_count, inputs ? input_count : 0, outputs ? output_count : 0);
   if (int status = checkInputs(model, model->predict, inputs, input_count))
     return status;
-  void *results[64];
-  if (output_count > 64)
-    return refuse(model, EMBER_BAD_ARGUMENT, "a model has at most 64 outputs, found %u", output_count);
   for (uint32_t i = 0; i < output_count; ++i) {
     if (int status = checkOutput(model, model->predict, i, outputs[i]))
       return status;
-    results[i] = outputs[i].data;
+    model->predict.results[i] = outputs[i].data;
   }
-  return runFunction(model, model->predict, inputs, results);
+  return runFunction(model, model->predict, inputs);
 }
 
 int ember_rt_model_output_dims(ember_model *model, const ember_tensor *inputs, uint32_t input_count, uint32_t output,

@@ -62,9 +62,9 @@ int checkOutput(ember_model *model, const ember_model_function &function, uint32
 /// Notes that there is no memory for a run with these sizes.
 int refuseMemory(ember_model *model, const ember_model_function &function);
 
-/// Runs a function whose inputs have been checked; `outputs` by number. Held tensors that it updates change only where it
-/// succeeds.
-int runFunction(ember_model *model, ember_model_function &function, const ember_tensor *inputs, void *const *outputs);
+/// Runs a function whose inputs have been checked; its first `results` are the outputs' memory. Held tensors that it updates
+/// change only where it succeeds.
+int runFunction(ember_model *model, ember_model_function &function, const ember_tensor *inputs);
 
 /// The value of a formula in reverse Polish notation over whole numbers, hyper-parameters and `step`, in double.
 /// `step` is the step that is being taken.

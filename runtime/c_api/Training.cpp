@@ -160,8 +160,8 @@ int ember_rt_model_step(ember_model *model, const ember_tensor *inputs, uint32_t
     if (const ember_state_desc &state = model->desc->states[i]; state.formula)
       storeScalar(state.tensor.dtype, model->states[i], evaluateFormula(*model, state.formula));
   alignas(64) char scalar[64];
-  void *outputs[] = {scalar};
-  if (int status = runFunction(model, model->step, inputs, outputs))
+  model->step.results[0] = scalar;
+  if (int status = runFunction(model, model->step, inputs))
     return status;
   ++model->steps;
   *loss = loadScalar(desc.outputs[0].dtype, scalar);
