@@ -24,13 +24,16 @@ struct ElementStyle {
   size_t width = 1;
 };
 
+// Indices along a dimension, of which `skips` leaves out those in the middle.
+int64_t shownCount(int64_t size, bool skips) { return skips ? std::min(size, 2 * kEdgeItems) : size; }
+
+// Sizes are those of the elements that are shown.
 class Formatter {
 public:
   explicit Formatter(const Printable &tensor) : tensor(tensor) {
-    int64_t count = 1;
+    bool skips = isSummarized(tensor.sizes);
     for (int64_t size : tensor.sizes)
-      count *= size;
-    summarizes = count > kThreshold;
+      shown.push_back(shownCount(size, skips));
     style = chooseStyle();
   }
 
@@ -61,35 +64,16 @@ private:
   }
 
   ElementStyle chooseStyle() const {
-    std::vector<int64_t> shown;
-    collectShown(0, 0, shown);
-    if (tensor.kind == Printable::Kind::Real) {
-      std::vector<double> values;
-      for (int64_t flat : shown)
-        values.push_back(tensor.reals[flat]);
-      return styleOfReals(values);
-    }
+    if (tensor.kind == Printable::Kind::Real)
+      return styleOfReals(tensor.reals);
     ElementStyle style;
-    for (int64_t flat : shown)
-      style.width = std::max(style.width, integerText(tensor.integers[flat]).size());
+    for (int64_t value : tensor.integers)
+      style.width = std::max(style.width, integerText(value).size());
     return style;
   }
 
-  // Only elements that are printed decide the width.
-  void collectShown(size_t dim, int64_t flat, std::vector<int64_t> &shown) const {
-    if (dim == tensor.sizes.size()) {
-      shown.push_back(flat);
-      return;
-    }
-    int64_t size = tensor.sizes[dim];
-    for (int64_t i = 0; i < size; ++i)
-      if (!isSkipped(i, size))
-        collectShown(dim + 1, flat * size + i, shown);
-  }
-
-  bool isSkipped(int64_t i, int64_t size) const {
-    return summarizes && size > 2 * kEdgeItems && i >= kEdgeItems && i < size - kEdgeItems;
-  }
+  // Where `...` stands.
+  bool isGap(size_t dim, int64_t i) const { return i == kEdgeItems && shown[dim] < tensor.sizes[dim]; }
 
   static std::string realText(double value, ElementStyle::Form form) {
     if (std::isnan(value))
@@ -118,13 +102,12 @@ private:
   }
 
   std::string row(int64_t flat, int64_t indent) const {
-    int64_t size = tensor.sizes.back();
+    size_t dim = shown.size() - 1;
     std::vector<std::string> items;
-    for (int64_t i = 0; i < size; ++i) {
-      if (!isSkipped(i, size))
-        items.push_back(element(flat * size + i));
-      else if (i == kEdgeItems)
+    for (int64_t i = 0; i < shown[dim]; ++i) {
+      if (isGap(dim, i))
         items.push_back(" ...");
+      items.push_back(element(flat * shown[dim] + i));
     }
     int64_t perLine = std::max<int64_t>(1, (kLineWidth - indent) / (static_cast<int64_t>(style.width) + 2));
     std::string text = "[";
@@ -137,27 +120,25 @@ private:
   }
 
   std::string block(size_t dim, int64_t flat, int64_t indent) const {
-    size_t rank = tensor.sizes.size();
+    size_t rank = shown.size();
     if (rank == 0)
       return element(0);
     if (dim + 1 == rank)
       return row(flat, indent);
-    int64_t size = tensor.sizes[dim];
     std::string separator = "," + std::string(rank - dim - 1, '\n') + std::string(indent + 1, ' ');
     std::string text = "[";
-    for (int64_t i = 0; i < size; ++i) {
-      bool skipped = isSkipped(i, size);
-      if (skipped && i != kEdgeItems)
-        continue;
+    for (int64_t i = 0; i < shown[dim]; ++i) {
       if (i > 0)
         text += separator;
-      text += skipped ? "..." : block(dim + 1, flat * size + i, indent + 1);
+      if (isGap(dim, i))
+        text += "..." + separator;
+      text += block(dim + 1, flat * shown[dim] + i, indent + 1);
     }
     return text + "]";
   }
 
   const Printable &tensor;
-  bool summarizes;
+  std::vector<int64_t> shown;
   ElementStyle style;
 };
 
@@ -168,7 +149,34 @@ std::string sizesText(const std::vector<int64_t> &sizes) {
   return text + (sizes.size() == 1 ? ",)" : ")");
 }
 
+void visitShown(const std::vector<int64_t> &sizes, const std::vector<int64_t> &strides, bool skips, size_t dim, int64_t place,
+                const std::function<void(int64_t)> &visit) {
+  if (dim == sizes.size())
+    return visit(place);
+  int64_t count = shownCount(sizes[dim], skips);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t index = i < kEdgeItems ? i : i + sizes[dim] - count;
+    visitShown(sizes, strides, skips, dim + 1, place + index * strides[dim], visit);
+  }
+}
+
 } // namespace
+
+bool isSummarized(const std::vector<int64_t> &sizes) {
+  int64_t count = 1;
+  bool isMore = false;
+  for (int64_t size : sizes) {
+    if (size == 0)
+      return false;
+    isMore |= __builtin_mul_overflow(count, size, &count) || count > kThreshold;
+  }
+  return isMore;
+}
+
+void forEachShown(const std::vector<int64_t> &sizes, const std::vector<int64_t> &strides,
+                  const std::function<void(int64_t)> &visit) {
+  visitShown(sizes, strides, isSummarized(sizes), 0, 0, visit);
+}
 
 std::string formatTensor(const Printable &tensor) {
   bool isEmpty = std::find(tensor.sizes.begin(), tensor.sizes.end(), 0) != tensor.sizes.end();

@@ -2,12 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace ember::printing {
 
-/// What a printout is made of. Values are row-major; `reals` for float dtypes, `integers` for integers and bool.
+/// Calls `visit` with where each element that a printout shows lies: all of them, or, of more than 1000, the first and the last
+/// three along each dimension. Row-major, for these distances between neighbours.
+void forEachShown(const std::vector<int64_t> &sizes, const std::vector<int64_t> &strides,
+                  const std::function<void(int64_t)> &visit);
+/// Whether not all are shown.
+bool isSummarized(const std::vector<int64_t> &sizes);
+
+/// What a printout is made of. Values are those of the elements that are shown; `reals` for float dtypes, `integers` for integers
+/// and bool.
 struct Printable {
   enum class Kind { Real, Integer, Bool };
   Kind kind = Kind::Real;

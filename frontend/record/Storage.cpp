@@ -93,15 +93,23 @@ static Shape stepStrides(const ViewStep &step, const Shape &from, const Shape &s
   llvm_unreachable("seven kinds of view");
 }
 
-Shape TensorImpl::strides() const {
-  ArrayRef<int64_t> shape = storage->base->type.getShape();
+// The strides, and the offset of the first element.
+static std::pair<Shape, int64_t> placeInStorage(const TensorImpl &tensor) {
+  ArrayRef<int64_t> shape = tensor.storage->base->type.getShape();
   Shape sizes(shape.begin(), shape.end()), strides = rowMajor(sizes);
-  for (const ViewStep &step : chain) {
+  int64_t offset = 0;
+  for (const ViewStep &step : tensor.chain) {
+    if (step.kind == ViewStep::Kind::Slice)
+      for (size_t dim = 0; dim < sizes.size(); ++dim)
+        offset += step.parameters[dim] * strides[dim];
     strides = stepStrides(step, sizes, strides);
     sizes = step.sizes;
   }
-  return strides;
+  return {strides, offset};
 }
+
+Shape TensorImpl::strides() const { return placeInStorage(*this).first; }
+int64_t TensorImpl::offset() const { return placeInStorage(*this).second; }
 
 ScalarType TensorImpl::dtype() const { return Recorder::dtypeOf(storage->base->type.getElementType()); }
 

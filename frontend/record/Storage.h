@@ -47,6 +47,8 @@ public:
   Shape sizes() const;
   /// Elements from one to the next along each dimension, as PyTorch would have it in memory.
   Shape strides() const;
+  /// Where its first element would be in the storage's memory.
+  int64_t offset() const;
   ScalarType dtype() const;
   bool isView() const { return !chain.empty(); }
   /// A view requires a gradient where its base does. Whether it gives one on is another matter.

@@ -35,6 +35,22 @@ TEST(Print, Tensors) {
   EXPECT_EQ(printed(ember::arange(1001)), "tensor([   0,    1,    2,  ...,  998,  999, 1000])");
 }
 
+TEST(Print, ViewsOfManyElements) {
+  const ember::Tensor x = ember::arange(24).view({2, 3, 4}), real = ember::arange(40).to(ember::kFloat32).view({40, 1}) * 0.5;
+  for (const ember::Tensor &view :
+       {x.view({4, 6}).t().unsqueeze(2).expand({6, 4, 300}), x.slice(2, 1, 4, 2).unsqueeze(0).expand({100, 2, 3, 2}),
+        x.to(ember::kUInt8).view({24}).slice(0, 3, 20).unsqueeze(1).expand({17, 80}), (x > 4).unsqueeze(3).expand({2, 3, 4, 50}),
+        real.expand({40, 70}), real.to(ember::kBFloat16).slice(0, 5, 39, 3).expand({12, 700}),
+        real.to(ember::kFloat64).t().expand({90, 40}), real.to(ember::kFloat16).expand({40, 40}).detach(),
+        (x - 9).to(ember::kInt8).expand({50, 2, 3, 4})})
+    EXPECT_EQ(printed(view), printed(view.clone()));
+  // More elements than there is memory for.
+  EXPECT_EQ(
+      printed(ember::tensor<int64_t>({7}).expand({1 << 20, 1 << 20})),
+      "tensor([[7, 7, 7,  ..., 7, 7, 7],\n        [7, 7, 7,  ..., 7, 7, 7],\n        [7, 7, 7,  ..., 7, 7, 7],\n        ...,\n"
+      "        [7, 7, 7,  ..., 7, 7, 7],\n        [7, 7, 7,  ..., 7, 7, 7],\n        [7, 7, 7,  ..., 7, 7, 7]])");
+}
+
 TEST(Print, Modules) {
   nn::Sequential net(nn::Linear(3, 4), nn::ReLU());
   EXPECT_EQ(printed(net), "Sequential(\n  (0): Linear(in_features=3, out_features=4, bias=True)\n  (1): ReLU()\n)");

@@ -174,8 +174,15 @@ std::string printed(RankedTensorType type, const void *memory) {
   Type element = type.getElementType();
   printing::Printable shown;
   shown.sizes.assign(type.getShape().begin(), type.getShape().end());
-  shown.reals = values.reals;
-  shown.integers = values.integers;
+  std::vector<int64_t> strides(shown.sizes.size(), 1);
+  for (size_t dim = strides.size(); dim-- > 1;)
+    strides[dim - 1] = strides[dim] * shown.sizes[dim];
+  printing::forEachShown(shown.sizes, strides, [&](int64_t place) {
+    if (values.isReal())
+      shown.reals.push_back(values.reals[place]);
+    else
+      shown.integers.push_back(values.integers[place]);
+  });
   shown.kind = values.isReal()        ? printing::Printable::Kind::Real
                : element.isInteger(1) ? printing::Printable::Kind::Bool
                                       : printing::Printable::Kind::Integer;
