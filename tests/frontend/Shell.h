@@ -41,3 +41,20 @@ inline Outcome shell(const std::string &command) {
     text.append(part.data(), count);
   return {WEXITSTATUS(pclose(pipe)), text};
 }
+
+/// What a program or library needs beside libc, libm and libpthread, by name; "nothing" where it needs no library at all.
+inline std::string librariesBeside(const std::string &path) {
+  std::istringstream lines(shell("readelf -d " + path).text);
+  std::string others, line;
+  int count = 0;
+  while (std::getline(lines, line)) {
+    size_t name = line.find('[');
+    if (line.find("(NEEDED)") == std::string::npos || name == std::string::npos)
+      continue;
+    ++count;
+    std::string own = line.substr(name + 1, line.find(']') - name - 1);
+    if (own.rfind("libc.so", 0) != 0 && own.rfind("libm.so", 0) != 0 && own.rfind("libpthread.so", 0) != 0)
+      others += (others.empty() ? "" : " ") + own;
+  }
+  return count ? others : "nothing";
+}
