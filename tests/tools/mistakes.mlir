@@ -11,6 +11,14 @@
 // COMMAND: {{^}}ember: expected a command: compile, run, bench
 // RUN: not ember frob 2>&1 | FileCheck %s --check-prefix=NOCOMMAND
 // NOCOMMAND: {{^}}ember: unknown command 'frob', expected compile, run, bench
+// RUN: not ember --frob run 2>&1 | FileCheck %s --check-prefix=NOOPTION
+// NOOPTION: {{^}}ember: unknown option '--frob', expected compile, run, bench
+// RUN: not ember compile '' -o %t.so 2>&1 | FileCheck %s --check-prefix=NONAME
+// NONAME: {{^}}ember: expected a MODEL, found an empty name
+// RUN: not ember compile %S/Inputs/layer.mlir -o 2>&1 | FileCheck %s --check-prefix=NOOUT
+// NOOUT: {{^}}ember: -o: 1 required OUT missing
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy %t.a.npy 2>&1 | FileCheck %s --check-prefix=MANY
+// MANY: {{^}}ember: {{.*}}layer.mlir: expected 2 inputs, found 3
 // RUN: not ember compile %s --frob 2>&1 | FileCheck %s --check-prefix=OPTION
 // OPTION: {{^}}ember: compile: unknown option '--frob', expected options of --help, -o, --emit
 // RUN: not ember compile %S/Inputs/layer.mlir 2>&1 | FileCheck %s --check-prefix=NOTHING
@@ -30,6 +38,15 @@
 // RUN: not ember compile %S/Inputs/layer.mlir -o %t.dir/none/x.so 2>&1 | FileCheck %s --check-prefix=UNWRITABLE
 // RUN: not ember compile %S/Inputs/layer.mlir --emit=asm -o %t.dir/none/x.s 2>&1 | FileCheck %s --check-prefix=UNWRITABLE
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o %t.dir/none/y.npy 2>&1 | FileCheck %s --check-prefix=UNWRITABLE
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
+// RUN: not ember compile %S/Inputs/layer.mlir --emit=asm -o /dev/full 2>&1 | FileCheck %s --check-prefix=FULL
+// FULL: {{^}}ember: /dev/full: No space left on device
+// RUN: not ember compile %S/Inputs/layer.mlir --emit=asm 2>&1 > /dev/full | FileCheck %s --check-prefix=STDOUT
+// RUN: not ember --help 2>&1 > /dev/full | FileCheck %s --check-prefix=STDOUT
+// STDOUT: {{^}}ember: standard output: cannot be written
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o %S 2>&1 | FileCheck %s --check-prefix=FOLDER
+// RUN: not ember compile %S/Inputs/layer.mlir -o %S 2>&1 | FileCheck %s --check-prefix=FOLDER
+// FOLDER: {{^}}ember: {{.*}}tools: Is a directory
 // UNWRITABLE: {{^}}ember: {{.*}}.dir/none/{{x.so|x.s|y.npy}}: No such file or directory
 // RUN: not ember compile %S/Inputs/layer.mlir -o %t.exe.dll 2>&1 | FileCheck %s --check-prefix=ENDING
 // ENDING: {{^}}ember: {{.*}}.dll: unknown ending '.dll', expected
@@ -91,3 +108,6 @@
 // RUN: head -c 100 %t.whole.ember > %t.cut.ember
 // RUN: not ember inspect %t.cut.ember 2>&1 | FileCheck %s --check-prefix=CUT
 // CUT: {{^}}ember: {{.*}}.cut.ember
+// RUN: printf '' > %t.none.ember
+// RUN: not ember inspect %t.none.ember 2>&1 | FileCheck %s --check-prefix=EMPTY
+// EMPTY: {{^}}ember: {{.*}}.none.ember: {{.*(package|truncated).*}}

@@ -80,7 +80,9 @@ static Model loadText(const std::string &path, Session &session) {
 Model Model::load(const std::string &path, Session &session) {
   if (isNative(firstBytes(path, 8)))
     throw Mistake(path + ": expected a package or a graph as text, found native code (ember inspect reads its signature)");
-  bool isPackage = firstBytes(path, 4) == "\x89\x45MB";
+  if (path.empty())
+    throw Mistake("expected a MODEL, found an empty name");
+  bool isPackage = firstBytes(path, 4) == "\x89\x45MB" || llvm::StringRef(path).ends_with(".ember");
   Model model = isPackage ? loadPackage(path, session) : loadText(path, session);
   try {
     checkProgram(model.main());

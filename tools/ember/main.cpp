@@ -102,6 +102,9 @@ static int run(int argc, char **argv) {
   addInspect(app, session);
   addVerify(app, session);
   try {
+    // Before the parser asks for what the command behind it needs.
+    if (argc > 1 && argv[1][0] == '-' && !app.get_option_no_throw(argv[1]))
+      return fail(std::string("unknown option '") + argv[1] + "', expected " + kCommands);
     app.parse(argc, argv);
     if (std::vector<std::string> extras = app.remaining(); !extras.empty())
       return fail("unknown command '" + extras.front() + "', expected " + kCommands);
