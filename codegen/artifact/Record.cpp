@@ -1,6 +1,7 @@
 #include "codegen/artifact/Record.h"
 
 #include "codegen/Pipeline.h"
+#include "codegen/kernel/Cost.h"
 #include "ir/SizeBinding.h"
 #include "ir/interpret/Bytes.h"
 #include "llvm/ADT/StringExtras.h"
@@ -30,6 +31,16 @@ std::string describe(Type type) {
 
 int64_t bytesOf(RankedTensorType type) { return type.getNumElements() * ir::byteWidth(type.getElementType()); }
 
+// Of all kernels, the least that their ops need.
+kernel::Cost workOf(func::FuncOp function) {
+  kernel::Cost sum{0, 0, 0};
+  for (ir::KernelOp kernel : kernelsOf(function)) {
+    kernel::Cost own = kernel::costOf(kernel::Group::of(kernel));
+    sum = {sum.flops + own.flops, sum.bytesRead + own.bytesRead, sum.bytesWritten + own.bytesWritten};
+  }
+  return sum;
+}
+
 void addProgram(llvm::raw_ostream &out, const char *kind, const CompiledProgram &program) {
   func::FuncOp function = program.function;
   const cpu::HostTable &table = *program.v4.table;
@@ -38,6 +49,8 @@ void addProgram(llvm::raw_ostream &out, const char *kind, const CompiledProgram 
     out << table.staticValues[table.program.arena_bytes] << " bytes\n";
   else
     out << "laid out at entry\n";
+  kernel::Cost work = workOf(function);
+  out << "  work: " << work.flops.str() << " flops, " << (work.bytesRead + work.bytesWritten).str() << " bytes\n";
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (ir::ArgumentInfo info = ir::argumentInfo(function, i); info.role == ir::Role::Input)
       out << "  input " << info.name << ": " << describe(function.getArgumentTypes()[i]) << "\n";

@@ -6,6 +6,7 @@
 // RUN: ember compile %s -o %t.d/net && ember inspect %t.d/net | FileCheck %s
 // CHECK: net: a model, by ember {{[0-9.]+}}, C interface version {{[0-9]+}}, code for x86-64-v3 and x86-64-v4
 // CHECK-NEXT: run: 2 kernels, arena 320 bytes
+// CHECK-NEXT:   work: {{[0-9]+}} flops, {{[0-9]+}} bytes
 // CHECK-NEXT:   input x: f32[4, 8]
 // CHECK-NEXT:   input w: f32[8, 16]
 // CHECK-NEXT:   output y: f32[4]

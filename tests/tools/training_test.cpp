@@ -137,6 +137,20 @@ TEST(TrainCommand, TakesBatchesOfAnySize) {
                             kOthers);
 }
 
+TEST(TrainCommand, BenchTimesTheStepAndThePrediction) {
+  Folder folder("ember_train_bench");
+  nn::Sequential model = makeModel();
+  model->eval();
+  ember::jit::trace(model, {ember::zeros({kBatch, kFeatures})}, {.dims = {{{0, "B"}}}}).save(folder.file("net.ember"));
+  Outcome built = shell(EMBER_BIN_DIR "/ember compile " + folder.file("net.ember") +
+                        " --train --loss 'cross_entropy:target=i64[B]' --optimizer sgd --name net -o " + folder.file("net.so"));
+  ASSERT_EQ(built.status, 0) << built.text;
+  Outcome timed = shell(EMBER_BIN_DIR "/ember bench --size B=6 --repeat 2 --json " + folder.file("net.so"));
+  EXPECT_EQ(timed.status, 0) << timed.text;
+  size_t step = timed.text.find("net_step"), predict = timed.text.find("net_predict");
+  EXPECT_TRUE(step != std::string::npos && predict != std::string::npos && step < predict) << timed.text;
+}
+
 // A package can also be trained on in this process; what was frozen stays frozen.
 TEST(TrainCommand, APackageTrainsOnInProcess) {
   Folder folder("ember_train_package");

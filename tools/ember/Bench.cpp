@@ -1,69 +1,17 @@
 // ember bench: what each kernel takes, against what the machine can do at that moment and against the unfused program.
-#include "codegen/Pipeline.h"
+#include "tools/ember/Bench.h"
 #include "tools/ember/Ceilings.h"
+#include "codegen/Pipeline.h"
+#include "codegen/artifact/Record.h"
 #include "tools/ember/KernelList.h"
 #include "tools/ember/Tensors.h"
 #include "llvm/Support/Format.h"
-#include <nlohmann/json.hpp>
 
 using namespace mlir;
 
 namespace ember::tool {
 
 namespace {
-
-struct Arguments {
-  InputArguments inputs;
-  unsigned threads = 0, repeat = 20;
-  bool json = false;
-  CompileOptions options;
-};
-
-// The pool's threads each run a loop at once; their rates add up.
-double onAllThreads(double (*rate)(int64_t), int64_t argument) {
-  struct Context {
-    double (*rate)(int64_t);
-    int64_t argument;
-    std::vector<double> rates;
-  } context{rate, argument, std::vector<double>(ember_rt_pool_size(processPool()))};
-  int64_t count = context.rates.size();
-  auto one = [](void *opaque, int64_t begin, int64_t end, unsigned) {
-    auto *own = static_cast<Context *>(opaque);
-    for (int64_t i = begin; i < end; ++i)
-      own->rates[i] = own->rate(own->argument);
-  };
-  ember_rt_parallel(processPool(), count, 1, count, one, &context);
-  double sum = 0;
-  for (double part : context.rates)
-    sum += part;
-  return sum;
-}
-
-// The best that the ceilings' loops have reached so far. A copy's ceiling depends on how much is copied: what stays in a cache is
-// copied faster. Each kernel has that of its own bytes, rounded up to a power of two.
-class MeasuredCeilings {
-public:
-  void measure(const std::vector<double> &bytesOfKernels) {
-    peak = std::max(peak, onAllThreads([](int64_t) { return bench::fmaPeak(); }, 0));
-    for (double bytes : bytesOfKernels)
-      copies.try_emplace(classOf(bytes), 0);
-    int64_t threads = ember_rt_pool_size(processPool());
-    for (auto &[bytes, rate] : copies)
-      rate = std::max(rate, onAllThreads(bench::copyRate, std::max<int64_t>(bytes / threads, 1)));
-  }
-  double flopRate() const { return peak; }
-  double copyRate(double bytes) const { return copies.at(classOf(bytes)); }
-
-private:
-  static int64_t classOf(double bytes) {
-    int64_t rounded = 4096;
-    while (rounded < bytes && rounded < (int64_t(1) << 28))
-      rounded *= 2;
-    return rounded;
-  }
-  double peak = 0;                  // GFLOP/s
-  std::map<int64_t, double> copies; // GB/s
-};
 
 // A program that is run again and again; the best time of each kernel and of the whole.
 class Contender {
@@ -95,19 +43,14 @@ private:
   double whole = INFINITY;
 };
 
-struct Row {
-  std::string ops;
-  double milliseconds, flopRate, percentOfPeak, byteRate, percentOfCopy; // rates: 1e9 a second
-};
-
 struct Report {
-  std::vector<Row> rows;
+  std::vector<BenchRow> rows;
   double fusedMilliseconds, unfusedMilliseconds, flopRate;
   size_t unfusedKernels;
   unsigned threads, repeat;
 };
 
-Report measure(const Arguments &own, Session &session) {
+Report measure(const BenchArguments &own, Session &session) {
   Model model = Model::load(own.inputs.model, session);
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i) // every run has the same inputs
     model.main().removeArgAttr(i, "ember.donated");
@@ -134,48 +77,29 @@ Report measure(const Arguments &own, Session &session) {
                 unfused.kernelCount(),
                 ember_rt_pool_size(processPool()),
                 own.repeat};
-  for (auto [i, kernel] : llvm::enumerate(list.kernels)) {
-    double flopRate = flops[i] / fused.seconds(i) / 1e9, byteRate = bytes[i] / fused.seconds(i) / 1e9;
-    report.rows.push_back({kernel.ops, fused.seconds(i) * 1e3, flopRate, 100 * flopRate / ceilings.flopRate(), byteRate,
-                           100 * byteRate / ceilings.copyRate(bytes[i])});
-  }
+  for (auto [i, kernel] : llvm::enumerate(list.kernels))
+    report.rows.push_back(rowOf(kernel.ops, fused.seconds(i), flops[i], bytes[i], ceilings));
   return report;
 }
 
 std::string tableOf(const Report &report) {
-  std::string text;
+  std::string text = tableOf("ops of the kernel", report.rows);
   llvm::raw_string_ostream out(text);
-  out << "        ms   GFLOP/s   % peak      GB/s   % copy  ops of the kernel\n";
-  for (const Row &row : report.rows)
-    out << llvm::format("%10.4f %9.1f %8.1f %9.1f %8.1f  ", row.milliseconds, row.flopRate, row.percentOfPeak, row.byteRate,
-                        row.percentOfCopy)
-        << row.ops << "\n";
   out << llvm::format("%10.4f", report.fusedMilliseconds) << " ms fused, " << report.rows.size() << " kernels\n"
       << llvm::format("%10.4f", report.unfusedMilliseconds) << " ms unfused, " << report.unfusedKernels
       << " kernels: " << llvm::format("%.2f", report.unfusedMilliseconds / report.fusedMilliseconds) << " times the fused\n"
-      << "peak: " << llvm::format("%.1f", report.flopRate)
-      << " GFLOP/s of multiply-adds in registers; copy: a copy of the kernel's bytes; " << report.threads
-      << (report.threads == 1 ? " thread" : " threads") << ", best of " << report.repeat << " runs in turn\n";
+      << conditions("a kernel's", report.flopRate, report.threads, report.repeat);
   return text;
 }
 
-std::string jsonOf(const Report &report) {
-  nlohmann::json kernels = nlohmann::json::array();
-  for (const Row &row : report.rows)
-    kernels.push_back({{"ops", row.ops},
-                       {"milliseconds", row.milliseconds},
-                       {"gflops_per_second", row.flopRate},
-                       {"percent_of_peak", row.percentOfPeak},
-                       {"gigabytes_per_second", row.byteRate},
-                       {"percent_of_copy", row.percentOfCopy}});
-  nlohmann::json all = {{"kernels", kernels},
-                        {"fused_milliseconds", report.fusedMilliseconds},
-                        {"unfused_milliseconds", report.unfusedMilliseconds},
-                        {"unfused_kernels", report.unfusedKernels},
-                        {"peak_gflops_per_second", report.flopRate},
-                        {"threads", report.threads},
-                        {"repeat", report.repeat}};
-  return all.dump(2) + "\n";
+nlohmann::json jsonOf(const Report &report) {
+  return {{"kernels", jsonOf("ops", report.rows)},
+          {"fused_milliseconds", report.fusedMilliseconds},
+          {"unfused_milliseconds", report.unfusedMilliseconds},
+          {"unfused_kernels", report.unfusedKernels},
+          {"peak_gflops_per_second", report.flopRate},
+          {"threads", report.threads},
+          {"repeat", report.repeat}};
 }
 
 } // namespace
@@ -185,9 +109,11 @@ void addBench(CLI::App &app, Session &session) {
       addCommand(app, "bench", "measure each kernel against the machine and the unfused program",
                  "Example: ember bench mlp.mlir --threads 1 --repeat 50\n"
                  "Flops and bytes are the least that the kernel's ops need. The ceilings are measured in turn with\n"
-                 "the program, in the same run; a kernel near 100 % of either has no more to give.");
-  auto own = std::make_shared<Arguments>();
-  addInputOptions(*command, own->inputs);
+                 "the program, in the same run; a kernel near 100 % of either has no more to give.\n"
+                 "A shared library that ember wrote is loaded, and its functions are measured as a C program would\n"
+                 "call them: NAME_run, or NAME_step and NAME_predict. What compiling takes options for is decided there.");
+  auto own = std::make_shared<BenchArguments>();
+  addInputOptions(*command, own->inputs, ", or a shared library (.so) of ember's");
   command->add_option("--threads", own->threads, "threads to run on (default: EMBER_NUM_THREADS, or one a processor)")
       ->check(CLI::Range(1, 1024));
   command->add_option("--repeat", own->repeat, "runs; the best counts")->check(CLI::Range(1, 1000000))->capture_default_str();
@@ -197,8 +123,14 @@ void addBench(CLI::App &app, Session &session) {
     refuseUnknown(*command);
     if (own->threads)
       setProcessThreads(own->threads);
+    if (isNative(firstBytes(own->inputs.model, 8))) {
+      for (const char *option : {"--target", "--unfused", "--max-memory"})
+        if (command->count(option))
+          throw Mistake("bench: " + own->inputs.model + " is compiled, found " + option);
+      return writeText("", benchLibrary(*own, session));
+    }
     Report report = measure(*own, session);
-    writeText("", own->json ? jsonOf(report) : tableOf(report));
+    writeText("", own->json ? jsonOf(report).dump(2) + "\n" : tableOf(report));
   });
 }
 

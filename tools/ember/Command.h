@@ -41,7 +41,8 @@ struct InputArguments {
   std::vector<std::string> files, sizes;
   unsigned seed = 0;
 };
-void addInputOptions(CLI::App &command, InputArguments &own);
+/// `more`: what MODEL may be besides.
+void addInputOptions(CLI::App &command, InputArguments &own, const std::string &more = "");
 
 inline constexpr const char *kModelText = "a package (.ember), or a graph as text (.mlir; - for standard input)";
 

@@ -23,6 +23,8 @@ public:
   /// Memory for results, and their pointers for a program with these aliases (Executable::resultAlias).
   std::vector<void *> results(const std::vector<int64_t> &aliases);
   const std::map<std::string, int64_t> &sizes() const { return known; }
+  /// A type with numbers for its named sizes.
+  mlir::RankedTensorType resolved(mlir::Type type) const;
   mlir::RankedTensorType resultType(unsigned number) const;
   const void *result(unsigned number) const { return resultPointers[number]; }
 
@@ -30,7 +32,6 @@ private:
   void readFiles(const std::vector<std::string> &files);
   void makeRandom(uint64_t seed);
   void checkShape(const std::string &file, unsigned argument, const ember_array &array) const;
-  mlir::RankedTensorType resolved(mlir::Type type) const;
   OwnedMemory allocate(mlir::RankedTensorType type) const;
 
   const Model &model;

@@ -62,8 +62,8 @@ void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-void addInputOptions(CLI::App &command, InputArguments &own) {
-  command.add_option("MODEL", own.model, kModelText)->required();
+void addInputOptions(CLI::App &command, InputArguments &own, const std::string &more) {
+  command.add_option("MODEL", own.model, kModelText + more)->required();
   command.add_option("INPUTS", own.files, "one .npy file for each input, in order (default: random)")->type_name("FILE.npy");
   addSizeOption(command, own.sizes, "a named size of random inputs");
   command.add_option("--seed", own.seed, "of random inputs")->capture_default_str();
@@ -107,7 +107,8 @@ static int run(int argc, char **argv) {
       return fail(std::string("unknown option '") + argv[1] + "', expected " + kCommands);
     app.parse(argc, argv);
     if (std::vector<std::string> extras = app.remaining(); !extras.empty())
-      return fail("unknown command '" + extras.front() + "', expected " + kCommands);
+      return fail((extras.front()[0] == '-' ? "unknown option '" : "unknown command '") + extras.front() + "', expected " +
+                  kCommands);
     if (app.get_subcommands().empty())
       return fail(std::string("expected a command: ") + kCommands + " (ember --help says what each does)");
   } catch (const CLI::Success &) { // --help
