@@ -3,11 +3,13 @@
 
 #include "codegen/cpu/MathExpansion.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
+#include <limits>
 
 namespace ember::cpu {
 
@@ -29,6 +31,10 @@ struct LaneMath {
   }
   Value real(double value) { return splat(b.getF32FloatAttr(value), b.getF32Type()); }
   Value wide(double value) { return splat(b.getF64FloatAttr(value), b.getF64Type()); }
+  Value own(double value) { // of the result's type
+    mlir::Type element = mlir::getElementTypeOrSelf(type);
+    return splat(b.getFloatAttr(element, value), element);
+  }
   Value whole(int64_t value) { return splat(b.getI32IntegerAttr(value), b.getI32Type()); }
   Value wideWhole(int64_t value) { return splat(b.getI64IntegerAttr(value), b.getI64Type()); }
   Value fma(Value x, Value y, Value z) { return mlir::math::FmaOp::create(b, x, y, z); }
@@ -58,10 +64,49 @@ struct LaneMath {
       p = fma(p, x, wide(coefficient));
     return p;
   }
+  /// The number of sixteen that the last four bits of an i32 name, in each lane: a register permuted (AVX-512), or two (AVX2).
+  Value lookUp(llvm::ArrayRef<float> numbers, Value index);
+  /// The polynomial of r, its coefficients those of the piece that `index` names (PiecewisePolynomials.h).
+  template <size_t powers> Value pieces(const float (&table)[powers][16], Value index, Value r) {
+    Value p = lookUp(table[powers - 1], index);
+    for (size_t power = powers - 2; power > 0; --power)
+      p = fma(p, r, lookUp(table[power], index));
+    Value constant = lookUp(table[0], index);
+    return fma(p, r, select(less(constant, r), r, constant)); // r in the piece around 0, where the constant is 0
+  }
 
   mlir::ImplicitLocOpBuilder b;
   Type type;
 };
+
+inline mlir::Value LaneMath::lookUp(llvm::ArrayRef<float> numbers, Value index) {
+  using namespace mlir;
+  auto vector = dyn_cast<VectorType>(type);
+  auto constants = [&](llvm::ArrayRef<float> own) -> Value {
+    auto all = VectorType::get(static_cast<int64_t>(own.size()), b.getF32Type());
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(all, own));
+  };
+  auto permuted = [&](llvm::StringRef intrinsic, llvm::ArrayRef<float> own) -> Value {
+    return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(intrinsic), ValueRange{constants(own), index}).getResult(0);
+  };
+  if (!vector)
+    return LLVM::ExtractElementOp::create(b, constants(numbers), andWhole(index, whole(15)));
+  if (vector.getNumElements() == 16)
+    return permuted("llvm.x86.avx512.permvar.sf.512", numbers);
+  assert(vector.getNumElements() == 8 && "AVX2 or AVX-512");
+  llvm::StringRef narrow = "llvm.x86.avx2.permps";
+  Value isUpper = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, shiftLeft(index, whole(28)), whole(0));
+  return select(isUpper, permuted(narrow, numbers.drop_front(8)), permuted(narrow, numbers.take_front(8)));
+}
+
+/// What a logarithm that is -infinity at `pole` is elsewhere: NaN below, x itself where that is infinity or NaN.
+inline mlir::Value withPole(LaneMath &m, mlir::Value x, double pole, mlir::Value result) {
+  using Predicate = LaneMath::Predicate;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  result = m.select(m.less(x, m.own(infinity)), result, x);
+  result = m.select(m.compare(Predicate::OEQ, x, m.own(pole)), m.own(-infinity), result);
+  return m.select(m.less(x, m.own(pole)), m.own(std::numeric_limits<double>::quiet_NaN()), result);
+}
 
 /// `result`, and in lanes that are large what libm's function on f64 gives.
 template <typename Op> mlir::Value withLargeLanes(LaneMath &m, mlir::Value isLarge, mlir::Value input, mlir::Value result) {

@@ -1,11 +1,11 @@
 #include "codegen/cpu/MathExpansion.h"
 
 #include "codegen/cpu/LaneMath.h"
+#include "codegen/cpu/PiecewisePolynomials.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -86,41 +86,28 @@ struct ExpandExpm1 : OpRewritePattern<math::ExpM1Op> {
   }
 };
 
-// erf on f32: x + x times a polynomial of x^2 up to 1, 1 - exp(-x^2) times a polynomial of |x| - 2 beyond. Within 2 ulps.
+// What is odd and tends to 1: the polynomial of |x| with the sign of x. The bound keeps NaN.
 struct ExpandErf : OpRewritePattern<math::ErfOp> {
   using OpRewritePattern::OpRewritePattern;
 
+  // Within 2 ulps.
   LogicalResult matchAndRewrite(math::ErfOp op, PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "not f32");
     LaneMath m(op, rewriter);
-    Value x = op.getOperand(), size = math::AbsFOp::create(m.b, x);
-    auto polynomial = [&](ArrayRef<double> coefficients, Value at) {
-      Value p = m.real(coefficients[0]);
-      for (double coefficient : coefficients.drop_front())
-        p = m.fma(p, at, m.real(coefficient));
-      return p;
-    };
-    // Both minimax in f32 coefficients: 0.03 and 0.05 units of 2^-24.
-    Value near = polynomial({7.813490083208308e-05, -0.0007999538793228567, 0.00518731540068984, -0.026853404939174652,
-                             0.11283579468727112, -0.3761262595653534, 0.12837916612625122},
-                            m.mul(x, x));
-    near = m.fma(near, x, x);
-    // From 4 on the result rounds to 1. NaN goes to the bound here and is put back below.
-    Value bounded = m.select(m.compare(arith::CmpFPredicate::OLT, size, m.real(4)), size, m.real(4));
-    Value bell = math::ExpOp::create(m.b, arith::NegFOp::create(m.b, m.mul(bounded, bounded)));
-    Value rest =
-        polynomial({0.00010821406613104045, -0.0002004943526117131, 0.0005017585353925824, -0.0018605715595185757,
-                    0.005475267767906189, -0.01544198114424944, 0.04180186986923218, -0.10679782181978226, 0.2553955912590027},
-                   m.sub(bounded, m.real(2)));
-    Value far = math::CopySignOp::create(m.b, m.sub(m.real(1), m.mul(bell, rest)), x);
-    Value result = m.select(m.compare(arith::CmpFPredicate::OLT, size, m.real(1)), near, far);
-    rewriter.replaceOp(op, m.select(m.compare(arith::CmpFPredicate::UNO, x, x), x, result));
+    Value x = op.getOperand(), size = bounded(m, x, kErfEnd), magic = m.real(12582912.0); // rounds, as in exp
+    Value shifted = m.fma(size, m.real(1 / kErfPiece), magic), r = m.fma(m.sub(shifted, magic), m.real(-kErfPiece), size);
+    rewriter.replaceOp(op, m.copySign(m.pieces(kErf, m.bitsOf(shifted), r), x));
     return success();
+  }
+
+  static Value bounded(LaneMath &m, Value x, double end) {
+    Value size = m.abs(x), most = m.real(end);
+    return m.select(m.less(most, size), most, size);
   }
 };
 
-// tanh on f32: an odd polynomial near 0, 1 - 2 / (exp(2|x|) + 1) beyond. Within 2 ulps.
+// Within 2 ulps.
 struct ExpandTanh : OpRewritePattern<math::TanhOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -128,27 +115,20 @@ struct ExpandTanh : OpRewritePattern<math::TanhOp> {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "not f32");
     LaneMath m(op, rewriter);
-    Value x = op.getOperand(), size = math::AbsFOp::create(m.b, x), square = m.mul(x, x);
-    // Minimax of the relative error over |x| <= 0.625: 0.08 units of 2^-24.
-    Value p = m.real(-0.005700091831386089);
-    for (double coefficient : {0.02063411846756935, -0.05373793840408325, 0.13331416249275208, -0.3333328068256378})
-      p = m.fma(p, square, m.real(coefficient));
-    Value near = m.fma(m.mul(p, square), x, x);
-    Value grown = math::ExpOp::create(m.b, m.add(size, size));
-    Value far = m.sub(m.real(1), arith::DivFOp::create(m.b, m.real(2), m.add(grown, m.real(1))));
-    far = math::CopySignOp::create(m.b, far, x);
-    Value isNear = m.compare(arith::CmpFPredicate::OLT, size, m.real(0.625));
-    // -0 stays -0, and what is too small to be squared stays itself.
-    Value isTiny = m.compare(arith::CmpFPredicate::OLT, size, m.real(0x1p-13));
-    rewriter.replaceOp(op, m.select(isTiny, x, m.select(isNear, near, far)));
+    Value x = op.getOperand(), size = ExpandErf::bounded(m, x, kTanhEnd), shift = m.real(kTanhShift);
+    Value bits = m.bitsOf(m.add(size, shift)), piece = m.andWhole(bits, m.whole(-(1 << kTanhBits)));
+    Value middle = m.sub(m.fromBits(m.orWhole(piece, m.whole(1 << (kTanhBits - 1)))), shift);
+    Value index = m.shiftRight(bits, m.whole(kTanhBits)), r = m.sub(size, middle);
+    rewriter.replaceOp(op, m.copySign(m.pieces(kTanh, index, r), x));
     return success();
   }
 };
 
-// sin and cos on f32, in f64: x = n pi/2 + r with pi/2 in two parts, a polynomial of r. That holds for |x| < 2^30; where a lane
-// is larger (or not finite) all go through libm's f64 function, and each lane takes its own result. Within 1 ulp.
+// sin and cos on f32, in f64: x = n pi + r with pi in two parts, n a whole number (for cos one half less), the sine of r with n's
+// sign. That holds for |x| < 2^30; where a lane is larger (or not finite) all go through libm's f64 function, and each lane takes
+// its own result. Within 1 ulp.
 template <typename Op> struct ExpandSine : OpRewritePattern<Op> {
-  ExpandSine(MLIRContext *context, PatternBenefit benefit) : OpRewritePattern<Op>(context, benefit) {}
+  using OpRewritePattern<Op>::OpRewritePattern;
   static constexpr bool kIsSine = std::is_same_v<Op, math::SinOp>;
 
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
@@ -157,59 +137,83 @@ template <typename Op> struct ExpandSine : OpRewritePattern<Op> {
     LaneMath m(op, rewriter);
     ImplicitLocOpBuilder &b = m.b;
     Type f32s = op.getType(), f64s = m.withElement(b.getF64Type());
-    Value input = op.getOperand(), size = math::AbsFOp::create(b, input);
-    Value isLarge = m.compare(arith::CmpFPredicate::UGE, size, m.real(0x1p30));
+    Value input = op.getOperand();
+    Value isLarge = m.compare(LaneMath::Predicate::UGE, m.abs(input), m.real(0x1p30));
     Value x = arith::ExtFOp::create(b, f64s, m.select(isLarge, m.real(0), input));
-    Value n = math::RoundEvenOp::create(b, m.mul(x, m.wide(0x1.45f306dc9c883p-1)));
-    Value r = m.fma(n, m.wide(-0x1.921fb54442d18p+0), x);
-    r = m.fma(n, m.wide(-0x1.1a62633145c07p-54), r);
-    Value square = m.mul(r, r);
-    auto polynomial = [&](ArrayRef<double> coefficients) {
-      Value p = m.wide(coefficients[0]);
-      for (double coefficient : coefficients.drop_front())
-        p = m.fma(p, square, m.wide(coefficient));
-      return p;
-    };
-    // Taylor's series: the first term left out is below 2^-36 of the result for |r| <= pi/4.
-    Value sine = m.mul(polynomial({-1.0 / 39916800, 1.0 / 362880, -1.0 / 5040, 1.0 / 120, -1.0 / 6, 1.0}), r);
-    Value cosine = polynomial({1.0 / 479001600, -1.0 / 3628800, 1.0 / 40320, -1.0 / 720, 1.0 / 24, -0.5, 1.0});
-    Value quadrant = arith::FPToSIOp::create(b, m.withElement(b.getI32Type()), n);
+    // Added to 1.5 * 2^52, a number is rounded to a whole one, which stands in the last bits.
+    Value magic = m.wide(6755399441055744.0), inverse = m.wide(0x1.45f306dc9c883p-2);
+    Value shifted = kIsSine ? m.fma(x, inverse, magic) : m.add(m.fma(x, inverse, m.wide(0.5)), magic);
+    Value n = m.sub(shifted, magic);
     if (!kIsSine)
-      quadrant = arith::AddIOp::create(b, quadrant, m.whole(1));
-    Value isOdd = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, quadrant, m.whole(1)), m.whole(0));
-    Value result = arith::TruncFOp::create(b, f32s, m.select(isOdd, cosine, sine));
-    Value sign = arith::ShLIOp::create(b, arith::AndIOp::create(b, quadrant, m.whole(2)), m.whole(30));
-    result = m.fromBits(arith::XOrIOp::create(b, m.bitsOf(result), sign));
-    if (kIsSine) // keeps -0
-      result = m.select(m.compare(arith::CmpFPredicate::OLT, size, m.real(0x1p-13)), input, result);
-    rewriter.replaceOp(op, withLargeLanes<Op>(m, isLarge, input, result));
+      n = m.sub(n, m.wide(0.5));
+    Value r = m.fma(n, m.wide(-0x1.921fb54442d18p+1), x);
+    r = m.fma(n, m.wide(-0x1.1a62633145c07p-53), r);
+    // Minimax of the relative error over |r| <= pi/2: 0.1 units of 2^-24. A product with r comes last, so that -0 stays.
+    Value square = m.mul(r, r);
+    Value p =
+        m.widePolynomial({2.6057806026867983e-06, -0.00019809602883807216, 0.008333066245791132, -0.16666659550413593}, square);
+    Value sine = m.mul(r, m.fma(square, p, m.wide(1.0)));
+    Value sign = m.shiftLeft(m.wideBitsOf(shifted), m.wideWhole(63));
+    sine = m.wideFromBits(arith::XOrIOp::create(b, m.wideBitsOf(sine), sign));
+    rewriter.replaceOp(op, withLargeLanes<Op>(m, isLarge, input, arith::TruncFOp::create(b, f32s, sine)));
     return success();
   }
 };
 
-// log on f32 below the normal range: the polynomial is asked for x * 2^23, and 23 ln 2 is taken off again.
-struct ScaleLog : OpRewritePattern<math::LogOp> {
+// x = 2^exponent * (1 + f), 1 + f between the roots of 1/2 and 2; x positive and normal.
+struct Split {
+  Value exponentBits, exponent, f; // the first 2^23 times the second, in i32
+};
+Split split(LaneMath &m, Value x) {
+  Value bits = m.bitsOf(x);
+  Value exponentBits = m.andWhole(m.subWhole(bits, m.whole(0x3f3504f3)), m.whole(static_cast<int32_t>(0xff800000)));
+  Value exponent = arith::ShRSIOp::create(m.b, exponentBits, m.whole(23));
+  return {exponentBits, arith::SIToFPOp::create(m.b, m.type, exponent),
+          m.sub(m.fromBits(m.subWhole(bits, exponentBits)), m.real(1))};
+}
+
+// exponent * ln 2 + f - f^2 / 2 + f^3 times a polynomial.
+Value logarithm(LaneMath &m, Value f, Value exponent) {
+  // Minimax of the relative error: 0.1 units of 2^-24.
+  Value p = m.real(-0.07635750621557236);
+  for (double coefficient : {0.12761861085891724, -0.13159683346748352, 0.14201627671718597, -0.1662340760231018,
+                             0.20001240074634552, -0.2500081956386566, 0.3333333134651184, -0.5})
+    p = m.fma(p, f, m.real(coefficient));
+  Value sum = m.fma(m.mul(f, f), p, m.fma(exponent, m.real(1.428606765330187e-6), f));
+  return m.fma(exponent, m.real(0.693145751953125), sum);
+}
+
+// Within 1 ulp. Below the normal range the logarithm of x * 2^23 is asked for.
+struct ExpandLog : OpRewritePattern<math::LogOp> {
   using OpRewritePattern::OpRewritePattern;
-  static constexpr StringLiteral kScaled = "ember.scaled";
 
   LogicalResult matchAndRewrite(math::LogOp op, PatternRewriter &rewriter) const override {
-    Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32() || op->hasAttr(kScaled))
-      return rewriter.notifyMatchFailure(op, "not f32, or scaled already");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    auto real = [&](double value) -> Value {
-      Attribute attribute = b.getF32FloatAttr(value);
-      if (auto vector = dyn_cast<VectorType>(type))
-        attribute = DenseElementsAttr::get(vector, attribute);
-      return arith::ConstantOp::create(b, cast<TypedAttr>(attribute));
-    };
-    Value x = op.getOperand();
-    Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, real(0x1p-126));
-    Value scaled = arith::SelectOp::create(b, isSmall, arith::MulFOp::create(b, x, real(0x1p23)), x);
-    auto log = math::LogOp::create(b, scaled);
-    log->setAttr(kScaled, b.getUnitAttr());
-    Value lowered = arith::SubFOp::create(b, log, real(15.942385152878742));
-    rewriter.replaceOp(op, arith::SelectOp::create(b, isSmall, lowered, log));
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "not f32");
+    LaneMath m(op, rewriter);
+    Value input = op.getOperand(), isSmall = m.less(input, m.real(0x1p-126));
+    Split x = split(m, m.select(isSmall, m.mul(input, m.real(0x1p23)), input));
+    Value exponent = m.select(isSmall, m.sub(x.exponent, m.real(23)), x.exponent);
+    rewriter.replaceOp(op, withPole(m, input, 0, logarithm(m, x.f, exponent)));
+    return success();
+  }
+};
+
+// log(1 + x) by the logarithm of u = 1 + x rounded, with what was lost added to f. Within 2 ulps.
+struct ExpandLog1p : OpRewritePattern<math::Log1pOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::Log1pOp op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "not f32");
+    LaneMath m(op, rewriter);
+    Value input = op.getOperand(), one = m.real(1), u = m.add(input, one), added = m.sub(u, one);
+    Value lost = m.add(m.sub(input, added), m.sub(one, m.sub(u, added))); // without error (Knuth, vol. 2, 4.2.2)
+    Split x = split(m, u);
+    // 2^-exponent, bounded where it would leave the range: nothing that matters is lost there.
+    Value bounded = arith::MinSIOp::create(m.b, x.exponentBits, m.whole(126 << 23));
+    Value f = m.fma(lost, m.fromBits(m.subWhole(m.whole(127 << 23), bounded)), x.f);
+    rewriter.replaceOp(op, m.copySign(withPole(m, input, -1, logarithm(m, f, x.exponent)), input)); // keeps -0
     return success();
   }
 };
@@ -316,9 +320,8 @@ template <typename Op> struct CallLibm : OpRewritePattern<Op> {
 
 void populateMathExpansion(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<DivideByOne, ExpandErf, ExpandExp, ExpandExpm1, ExpandTanh, ScaleLog, ExpandSine<math::SinOp>,
-               ExpandSine<math::CosOp>>(context, PatternBenefit(4));
-  populateMathPolynomialApproximationPatterns(patterns);
+  patterns.add<DivideByOne, ExpandErf, ExpandExp, ExpandExpm1, ExpandLog, ExpandLog1p, ExpandTanh, ExpandSine<math::SinOp>,
+               ExpandSine<math::CosOp>>(context);
   populateDoubleExpansion(patterns);
   patterns.add<CallLibm<math::SinOp>>(context, "sin"); // of large arguments
   patterns.add<CallLibm<math::CosOp>>(context, "cos");

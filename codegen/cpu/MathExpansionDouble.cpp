@@ -113,13 +113,6 @@ Value logarithm(LaneMath &m, Value f, Value correction, Value exponent) {
   return m.fma(exponent, m.wide(kLn2Short), m.sub(f, m.sub(half, small)));
 }
 
-// What a logarithm that is -infinity at `pole` is elsewhere: NaN below, itself where it is neither finite nor a number.
-Value withBounds(LaneMath &m, Value x, double pole, Value result) {
-  result = m.select(m.less(x, m.wide(kInfinity)), result, x); // infinity and NaN
-  result = m.select(m.compare(LaneMath::Predicate::OEQ, x, m.wide(pole)), m.wide(-kInfinity), result);
-  return m.select(m.less(x, m.wide(pole)), m.wide(std::numeric_limits<double>::quiet_NaN()), result);
-}
-
 // Within 1 ulp.
 struct WideLog : OpRewritePattern<math::LogOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -132,7 +125,7 @@ struct WideLog : OpRewritePattern<math::LogOp> {
     Split x = split(m, m.select(isSmall, m.mul(input, m.wide(0x1p54)), input));
     Value exponent = m.select(isSmall, m.sub(x.exponent, m.wide(54)), x.exponent);
     Value result = logarithm(m, m.sub(x.mantissa, m.wide(1)), m.wide(0), exponent);
-    rewriter.replaceOp(op, withBounds(m, input, 0, result));
+    rewriter.replaceOp(op, withPole(m, input, 0, result));
     return success();
   }
 };
@@ -152,7 +145,7 @@ struct WideLog1p : OpRewritePattern<math::Log1pOp> {
     Value isNear = m.compare(LaneMath::Predicate::OEQ, x.exponent, m.wide(0));
     Value f = m.select(isNear, input, m.sub(x.mantissa, one));
     Value correction = m.select(isNear, m.wide(0), m.div(lost, u));
-    Value result = withBounds(m, input, -1, logarithm(m, f, correction, x.exponent));
+    Value result = withPole(m, input, -1, logarithm(m, f, correction, x.exponent));
     Value isTiny = m.less(m.abs(input), m.wide(0x1p-54)); // keeps -0
     rewriter.replaceOp(op, m.select(isTiny, input, result));
     return success();

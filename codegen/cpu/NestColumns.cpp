@@ -3,6 +3,7 @@
 
 #include "ir/EmberDialect.h"
 #include "ir/index/ReductionOrder.h"
+#include "ir/interpret/Bytes.h"
 
 using namespace mlir;
 using namespace ember::ir;
@@ -12,6 +13,8 @@ namespace ember::cpu {
 constexpr int64_t kMostUnrolledTaps = 36;
 constexpr unsigned kAccumulatorBytes = 32; // of a lane's accumulators, over all vectors that are reduced at once
 constexpr int64_t kRowsAhead = 8;          // rows of a column reduction that are asked for before they are read
+constexpr int64_t kElementsAhead = 512;    // the same of a map that the second cache does not hold
+constexpr double kSecondCacheBytes = 1 << 20;
 
 void LanesOnRows::emit() {
   SmallVector<Transposed> reads;
@@ -34,6 +37,20 @@ void LanesOnRows::emit() {
 bool LanesOnRows::isWhole() const {
   std::optional<int64_t> extent = knownExtentOf(lane());
   return extent && *extent % e.lanes == 0;
+}
+
+// A map's arithmetic leaves the processor room to look a few vectors ahead alone, which is less than memory takes.
+static bool fitsSecondCache(const kernel::Group &group) {
+  double bytes = 0;
+  auto add = [&](Value value) {
+    double count = byteWidth(getElementTypeOrSelf(value.getType()));
+    for (const SizeExpr &size : sizesOf(value))
+      count *= static_cast<double>(size.constant().value_or(INT32_MAX));
+    bytes += count;
+  };
+  llvm::for_each(group.inputs, add);
+  llvm::for_each(group.outputs, add);
+  return bytes < kSecondCacheBytes;
 }
 
 // Several vectors of columns share each turn of a long reduction: rows are read in longer pieces, and additions overlap.
@@ -68,7 +85,10 @@ void LanesOnRows::lanes(Value low, Value high, bool isWhole) {
       return;
     low = whole;
   }
+  if (plan.reductions.empty() && !fitsSecondCache(group))
+    w.prefetchAhead(lane().loop.asVariable(), kElementsAhead);
   e.laneLoop(low, high, isWhole, [&](Value base, Value active) { emitBlock({base}, active); });
+  w.prefetchAhead(std::nullopt);
 }
 
 void LanesOnRows::emitBlock(ArrayRef<Value> bases, Value active) {

@@ -127,6 +127,18 @@ void addElementwise(std::vector<Case> &cases) {
                               "T", t),
                      0, 8.0 * count});
   }
+  for (const char *op : {"neg", "abs", "floor", "relu", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos",
+                         "tanh", "erf", "sigmoid"})
+    cases.push_back({"elementwise/unary/" + std::string(op),
+                     replaced("func.func @main(%x: T) -> T { %0 = ember." + std::string(op) + " %x : T  return %0 : T }", "T",
+                              f32({1 << 24})),
+                     0, 8.0 * (1 << 24)});
+  for (const char *op : {"add", "mul", "div", "maximum", "pow"})
+    cases.push_back({"elementwise/binary/" + std::string(op),
+                     replaced("func.func @main(%x: T, %y: T) -> T { %a = ember.abs %x : T  %0 = ember." + std::string(op) +
+                                  " %a, %y : T  return %0 : T }",
+                              "T", f32({1 << 24})),
+                     0, 12.0 * (1 << 24)});
   std::string t = f32({4096, 4096});
   cases.push_back({"elementwise/transposed/out_of_cache",
                    replaced(R"(func.func @main(%x: T) -> T {
