@@ -127,8 +127,8 @@ void addElementwise(std::vector<Case> &cases) {
                               "T", t),
                      0, 8.0 * count});
   }
-  for (const char *op : {"neg", "abs", "floor", "relu", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos",
-                         "tanh", "erf", "sigmoid"})
+  for (const char *op : {"neg", "abs", "floor", "relu", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin",
+                         "cos", "tanh", "erf", "sigmoid"})
     cases.push_back({"elementwise/unary/" + std::string(op),
                      replaced("func.func @main(%x: T) -> T { %0 = ember." + std::string(op) + " %x : T  return %0 : T }", "T",
                               f32({1 << 24})),

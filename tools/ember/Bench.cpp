@@ -1,8 +1,8 @@
 // ember bench: what each kernel takes, against what the machine can do at that moment and against the unfused program.
 #include "tools/ember/Bench.h"
-#include "tools/ember/Ceilings.h"
 #include "codegen/Pipeline.h"
 #include "codegen/artifact/Record.h"
+#include "tools/ember/Ceilings.h"
 #include "tools/ember/KernelList.h"
 #include "tools/ember/Tensors.h"
 #include "llvm/Support/Format.h"
