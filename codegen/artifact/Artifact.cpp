@@ -118,17 +118,18 @@ void requireReplaceable(const std::string &path) {
 }
 
 bool isIdentifier(llvm::StringRef name) {
-  return !name.empty() && !llvm::isDigit(name.front()) && llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+  return !name.empty() && name.size() <= 200 && !llvm::isDigit(name.front()) &&
+         llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
 } // namespace
 
 void writeArtifact(const ArtifactRequest &request, const std::string &path) {
   if (!isIdentifier(request.name))
-    throw CompileError("artifact: the name is '" + request.name + "', expected a C identifier");
+    throw CompileError("artifact: the name is '" + request.name + "', expected a C identifier of at most 200 characters");
   llvm::StringRef ending = llvm::sys::path::extension(path);
   if (!ending.empty() && ending != ".o" && ending != ".a" && ending != ".so")
-    throw CompileError(path + ": unknown ending '" + ending.str() + "', expected .o, .a, .so or none");
+    throw CompileError(path + ": unknown ending '" + ending.str() + "', expected .so, .a, .o, .ember or none");
   checkSignature(mainOf(request.predict.module), request.predict);
   if (request.training)
     checkSignature(mainOf(request.training->step.module), request.training->step);

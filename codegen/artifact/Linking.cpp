@@ -7,12 +7,32 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace ember {
 
 namespace {
+
+// What a program prints, kept in memory: it may be that the disk is full.
+struct Complaints {
+  Complaints() : file(memfd_create("complaints", MFD_CLOEXEC)), path("/proc/self/fd/" + std::to_string(file)) {
+    if (file < 0)
+      throw CompileError(std::string("linking: no memory for what the linker says: ") + strerror(errno));
+  }
+  ~Complaints() { close(file); }
+  Complaints(const Complaints &) = delete;
+
+  std::string firstLine() const {
+    char text[512];
+    ssize_t length = pread(file, text, sizeof text, 0);
+    return llvm::StringRef(text, std::max<ssize_t>(length, 0)).split('\n').first.str();
+  }
+
+  int file;
+  std::string path;
+};
 
 // A folder among the temporary files. While it lives it is locked: one that nobody holds was left by a process that was killed,
 // and goes with the next.
@@ -38,17 +58,16 @@ public:
       throw CompileError("linking needs '" + tool + "' on PATH, which is not there");
     std::vector<llvm::StringRef> words{*program};
     words.insert(words.end(), arguments.begin(), arguments.end());
-    std::string message, complaints = file("complaints"), temporary = "TMPDIR=" + folder;
+    Complaints complaints;
+    std::string message, temporary = "TMPDIR=" + folder;
     std::vector<llvm::StringRef> variables{temporary}; // killed, it leaves its own files where ours are
     for (char **variable = environ; *variable; ++variable)
       if (!llvm::StringRef(*variable).starts_with("TMPDIR="))
         variables.push_back(*variable);
-    if (llvm::sys::ExecuteAndWait(*program, words, llvm::ArrayRef(variables), {std::nullopt, complaints, complaints}, 0, 0,
-                                  &message) == 0)
+    if (llvm::sys::ExecuteAndWait(*program, words, llvm::ArrayRef(variables), {std::nullopt, complaints.path, complaints.path}, 0,
+                                  0, &message) == 0)
       return;
-    if (auto text = llvm::MemoryBuffer::getFile(complaints); text && message.empty())
-      message = (*text)->getBuffer().split('\n').first.str();
-    throw CompileError("linking: '" + tool + "' failed: " + message);
+    throw CompileError("linking: '" + tool + "' failed: " + (message.empty() ? complaints.firstLine() : message));
   }
 
 private:
@@ -101,7 +120,7 @@ std::unique_ptr<llvm::MemoryBuffer> linked(llvm::StringRef ending, const std::st
   NewFile(part, object).commit();
   if (ending == ".a") {
     if (std::error_code error = llvm::sys::fs::copy_file(EMBER_RT_ARCHIVE, whole))
-      throw CompileError(std::string(EMBER_RT_ARCHIVE) + ": " + error.message());
+      throw CompileError((access(EMBER_RT_ARCHIVE, R_OK) == 0 ? whole : EMBER_RT_ARCHIVE) + ": " + error.message());
     workshop.run("ar", {"rD", whole, part});
   } else {
     std::vector<std::string> arguments{"-o", whole, part, EMBER_RT_ARCHIVE, "-lm", "-lpthread", "-Wl,--gc-sections", "-s"};

@@ -1,6 +1,7 @@
 // The main function of standalone executables.
 #include "runtime/include/ember_rt.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,7 @@ void printRanges(const ember_function_desc &function) {
 bool draws(const ember_model_desc *desc) { return desc->generator >= 0; }
 
 void printHelp(const ember_model_desc *desc) {
-  printf("usage: %s INPUT.npy… [-o OUTPUT.npy]… [--repeat N] [--num-threads N]%s\n", desc->name,
-         draws(desc) ? " [--seed N]" : "");
+  printf("usage: %s INPUT.npy… [-o OUTPUT.npy]… [--repeat N] [--threads N]%s\n", desc->name, draws(desc) ? " [--seed N]" : "");
   printSignature("input", desc->predict.input_count, desc->predict.inputs);
   printSignature("output", desc->predict.output_count, desc->predict.outputs);
   printRanges(desc->predict);
@@ -63,49 +63,74 @@ int fail(const ember_model_desc *desc, const char *text) {
   return 1;
 }
 
+int flush(const ember_model_desc *desc) { return fflush(stdout) == 0 ? 0 : fail(desc, "standard output: cannot be written"); }
+
 struct Arguments {
   explicit Arguments(int argc) : inputs(static_cast<size_t>(argc)), outputs(static_cast<size_t>(argc)) {}
   List<const char *> inputs, outputs;
-  uint32_t inputCount = 0, outputCount = 0, threads = 0, repeat = 1;
-  const char *seed = nullptr; // a number
+  uint32_t inputCount = 0, outputCount = 0;
+  uint64_t threads = 0, repeat = 1, seed = 0;
+  bool isSeeded = false;
 };
 
 // Null, or what is wrong.
 const char *parse(const ember_model_desc *desc, int argc, char **argv, Arguments &arguments, char *text, size_t size) {
-  auto number = [&](int &i, uint32_t &out) {
+  auto number = [&](const char *option, const char *word, uint64_t least, uint64_t most, uint64_t &out) {
     char *end = nullptr;
-    long value = i + 1 < argc ? strtol(argv[i + 1], &end, 10) : 0;
-    if (!end || *end || value < 1 || value > 1000000000)
-      return false;
-    out = static_cast<uint32_t>(value);
-    ++i;
-    return true;
+    errno = 0;
+    out = strtoull(word, &end, 10);
+    bool isNumber = *word >= '0' && *word <= '9' && *end == 0 && errno == 0; // strtoull takes signs and spaces
+    if (isNumber && least <= out && out <= most)
+      return true;
+    snprintf(text, size, "%s: expected a whole number from %llu to %llu, found '%s'", option,
+             static_cast<unsigned long long>(least), static_cast<unsigned long long>(most), word);
+    return false;
   };
   for (int i = 1; i < argc; ++i) {
-    bool good = true;
-    if (strcmp(argv[i], "-o") == 0)
-      good = i + 1 < argc && (arguments.outputs[arguments.outputCount++] = argv[++i]);
-    else if (strcmp(argv[i], "--repeat") == 0)
-      good = number(i, arguments.repeat);
-    else if (strcmp(argv[i], "--num-threads") == 0)
-      good = number(i, arguments.threads);
-    else if (draws(desc) && strcmp(argv[i], "--seed") == 0) {
-      char *end = nullptr;
-      good = i + 1 < argc && argv[i + 1][0] != 0;
-      if (good)
-        strtoull(arguments.seed = argv[i + 1], &end, 10);
-      good = good && *end == 0 && ++i;
-    } else if (argv[i][0] == '-') {
-      snprintf(text, size, "unknown option '%s', expected -o, --repeat, --num-threads%s or --help", argv[i],
+    const char *option = argv[i];
+    if (option[0] != '-') {
+      arguments.inputs[arguments.inputCount++] = option;
+      continue;
+    }
+    bool isOutput = strcmp(option, "-o") == 0, isRepeat = strcmp(option, "--repeat") == 0,
+         isThreads = strcmp(option, "--threads") == 0, isSeed = draws(desc) && strcmp(option, "--seed") == 0;
+    if (!isOutput && !isRepeat && !isThreads && !isSeed) {
+      snprintf(text, size, "unknown option '%s', expected -o, --repeat, --threads%s or --help", option,
                draws(desc) ? ", --seed" : "");
       return text;
-    } else
-      arguments.inputs[arguments.inputCount++] = argv[i];
-    if (!good) {
-      snprintf(text, size, "option '%s': expected a value after it", argv[i]);
+    }
+    if (++i == argc) {
+      snprintf(text, size, "%s: expected a value after it", option);
       return text;
     }
+    if (isOutput)
+      arguments.outputs[arguments.outputCount++] = argv[i];
+    else if (!(isRepeat    ? number(option, argv[i], 1, 1000000000, arguments.repeat)
+               : isThreads ? number(option, argv[i], 1, 1024, arguments.threads)
+                           : number(option, argv[i], 0, UINT64_MAX, arguments.seed)))
+      return text;
+    arguments.isSeeded |= isSeed;
   }
+  return nullptr;
+}
+
+// Where an output goes: to its -o, or to output0.npy, output1.npy, ….
+const char *outputPath(const Arguments &arguments, uint32_t number, char (&name)[32]) {
+  if (number < arguments.outputCount)
+    return arguments.outputs[number];
+  snprintf(name, sizeof name, "output%u.npy", number);
+  return name;
+}
+
+// Null, or which outputs would be written over each other.
+const char *checkOutputs(const Arguments &arguments, uint32_t count, char *text, size_t size) {
+  char name[32], other[32];
+  for (uint32_t i = 0; i < count; ++i)
+    for (uint32_t j = 0; j < i; ++j)
+      if (const char *path = outputPath(arguments, i, name); strcmp(path, outputPath(arguments, j, other)) == 0) {
+        snprintf(text, size, "expected a file for each output, found '%s' for outputs %u and %u", path, j, i);
+        return text;
+      }
   return nullptr;
 }
 
@@ -144,7 +169,7 @@ int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &ar
       return fail(desc, "out of memory");
   }
   double fastest = 1e30;
-  for (uint32_t turn = 0; turn < arguments.repeat; ++turn) {
+  for (uint64_t turn = 0; turn < arguments.repeat; ++turn) {
     double start = secondsNow();
     if (ember_rt_model_run(model, inputs, inputCount, outputs, outputCount) != 0)
       return failAsModel(model);
@@ -153,14 +178,13 @@ int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &ar
   }
   for (uint32_t i = 0; i < outputCount; ++i) {
     char name[32];
-    snprintf(name, sizeof name, "output%u.npy", i);
-    const char *path = i < arguments.outputCount ? arguments.outputs[i] : name;
+    const char *path = outputPath(arguments, i, name);
     if (ember_rt_write_npy(path, outputs[i].dtype, outputs[i].rank, outputs[i].dims, outputs[i].data, text, sizeof text) != 0)
       return fail(desc, text);
   }
   if (arguments.repeat > 1)
     printf("%.1f us\n", fastest * 1e6);
-  return 0;
+  return flush(desc);
 }
 
 } // namespace
@@ -168,7 +192,7 @@ int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &ar
 extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--help") == 0) {
     printHelp(desc);
-    return 0;
+    return flush(desc);
   }
   Arguments arguments(argc);
   char text[512];
@@ -185,11 +209,13 @@ extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv
     snprintf(text, sizeof text, "expected at most %u -o, found %u", desc->predict.output_count, arguments.outputCount);
     return fail(desc, text);
   }
-  ember_model *model = ember_rt_model_create(desc, arguments.threads);
+  if (const char *fault = checkOutputs(arguments, desc->predict.output_count, text, sizeof text))
+    return fail(desc, fault);
+  ember_model *model = ember_rt_model_create(desc, static_cast<uint32_t>(arguments.threads));
   if (!model)
     return fail(desc, ember_rt_model_error(nullptr));
-  if (arguments.seed)
-    ember_rt_model_seed(model, strtoull(arguments.seed, nullptr, 10));
+  if (arguments.isSeeded)
+    ember_rt_model_seed(model, arguments.seed);
   int status = runAll(desc, model, arguments);
   ember_rt_model_destroy(model);
   return status;

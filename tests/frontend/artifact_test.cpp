@@ -53,7 +53,7 @@ TEST(Artifact, ExecutableGivesTheSameBits) {
   EXPECT_EQ(run.status, 0) << run.text;
   EXPECT_EQ(ember::load_npy(folder.file("out.npy")).to_vector<float>(), model(example).detach().to_vector<float>());
   std::string narrow = folder.file("narrow.npy");
-  shell("EMBER_LEVEL=x86-64-v3 " + folder.file("model") + " --num-threads 3 " + folder.file("in.npy") + " -o " + narrow);
+  shell("EMBER_LEVEL=x86-64-v3 " + folder.file("model") + " --threads 3 " + folder.file("in.npy") + " -o " + narrow);
   EXPECT_EQ(contents(narrow), contents(folder.file("out.npy"))) << "AVX2 on three threads gives other bits";
 }
 
@@ -103,9 +103,16 @@ TEST(Artifact, ExecutableRefusals) {
        "model: " + folder.file("text.npy") + ": not an .npy file (its first bytes are not \\x93NUMPY)\n"},
       {folder.file("short.npy"),
        "model: " + folder.file("short.npy") + ": expected 48 bytes of data for its shape and dtype, found 44\n"},
-      {"--unknown", "model: unknown option '--unknown', expected -o, --repeat, --num-threads or --help\n"},
+      {"--unknown", "model: unknown option '--unknown', expected -o, --repeat, --threads or --help\n"},
       {"", "model: expected 1 input files, found 0 (--help shows the signature)\n"},
-      {"--repeat zero " + folder.file("right.npy"), "model: option '--repeat': expected a value after it\n"},
+      {folder.file("right.npy") + " --threads", "model: --threads: expected a value after it\n"},
+      {folder.file("right.npy") + " --threads 1025", "model: --threads: expected a whole number from 1 to 1024, found '1025'\n"},
+      {folder.file("right.npy") + " --repeat -1", "model: --repeat: expected a whole number from 1 to 1000000000, found '-1'\n"},
+      {folder.file("right.npy") + " --repeat 99999999999999999999",
+       "model: --repeat: expected a whole number from 1 to 1000000000, found '99999999999999999999'\n"},
+      {"--help > /dev/full", "model: standard output: cannot be written\n"},
+      {"--repeat zero " + folder.file("right.npy"),
+       "model: --repeat: expected a whole number from 1 to 1000000000, found 'zero'\n"},
       {folder.file("right.npy") + " -o " + folder.file("nowhere/out.npy"),
        "model: " + folder.file("nowhere/out.npy") + ": No such file or directory\n"},
   };
@@ -130,8 +137,9 @@ TEST(Artifact, CompileRefusals) {
     return "no error";
   };
   EXPECT_EQ(messageOf(folder.file("model.exe"), ""),
-            folder.file("model.exe") + ": unknown ending '.exe', expected .o, .a, .so or none");
-  EXPECT_EQ(messageOf(folder.file("model.o"), "my model"), "artifact: the name is 'my model', expected a C identifier");
+            folder.file("model.exe") + ": unknown ending '.exe', expected .so, .a, .o, .ember or none");
+  EXPECT_EQ(messageOf(folder.file("model.o"), "my model"),
+            "artifact: the name is 'my model', expected a C identifier of at most 200 characters");
   EXPECT_NE(messageOf("/nonexistent/model.o", "model").find("No such file or directory"), std::string::npos);
   EXPECT_TRUE(fs::is_empty(folder.path)) << "nothing half-written stays";
 }

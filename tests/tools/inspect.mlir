@@ -24,7 +24,10 @@
 // RUN: ember inspect %S/Inputs/rows.mlir --size B=100 | FileCheck %s --check-prefix=SIZED
 // SIZED: arena 1664 bytes, largest live set 1664 bytes: the least there can be
 // RUN: not ember inspect %S/Inputs/rows.mlir --size C=100 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-// UNKNOWN: {{^}}ember: size 'B' is not known: --size B=N
+// UNKNOWN: {{^}}ember: --size: the model has no size 'C', expected B
+// RUN: sed 's/, %%w:/, %%v: tensor<?xf32, #ember.dims<[C]>>, %%w:/' %S/Inputs/rows.mlir > %t.two.mlir
+// RUN: not ember inspect %t.two.mlir --size B=100 2>&1 | FileCheck %s --check-prefix=OPEN
+// OPEN: {{^}}ember: size 'C' is not known: --size C=N
 
 // A gather reads what it takes, not the whole table.
 // RUN: ember inspect %S/Inputs/take.mlir | FileCheck %s --check-prefix=TAKE

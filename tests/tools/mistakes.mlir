@@ -16,7 +16,11 @@
 // RUN: not ember compile '' -o %t.so 2>&1 | FileCheck %s --check-prefix=NONAME
 // NONAME: {{^}}ember: expected a MODEL, found an empty name
 // RUN: not ember compile %S/Inputs/layer.mlir -o 2>&1 | FileCheck %s --check-prefix=NOOUT
-// NOOUT: {{^}}ember: -o: 1 required OUT missing
+// NOOUT: {{^}}ember: -o: expected OUT after it
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.a.so -o %t.b.so 2>&1 | FileCheck %s --check-prefix=TWOOUTS
+// TWOOUTS: {{^}}ember: -o: expected one value, found 2
+// RUN: not ember run 2>&1 | FileCheck %s --check-prefix=NOMODEL
+// NOMODEL: {{^}}ember: expected a MODEL (ember COMMAND --help)
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy %t.a.npy 2>&1 | FileCheck %s --check-prefix=MANY
 // MANY: {{^}}ember: {{.*}}layer.mlir: expected 2 inputs, found 3
 // RUN: not ember compile %s --frob 2>&1 | FileCheck %s --check-prefix=OPTION
@@ -52,6 +56,17 @@
 // ENDING: {{^}}ember: {{.*}}.dll: unknown ending '.dll', expected
 // RUN: test ! -e %t.exe.dll
 
+// A linker that fails: its first line is the reason. Without one, that is.
+// RUN: mkdir -p %t.linker && printf '#!/bin/sh\necho "ld: no room" >&2\necho more\nexit 1\n' > %t.linker/cc && chmod +x %t.linker/cc
+// RUN: not env PATH=%t.linker:$PATH ember compile %S/Inputs/layer.mlir -o %t.linker/x.so 2>&1 | FileCheck %s --check-prefix=LINKER
+// LINKER: {{^}}ember: linking: 'cc' failed: ld: no room{{$}}
+// LINKER-NOT: {{.}}
+// RUN: not $(which env) PATH=%t.none $(which ember) compile %S/Inputs/layer.mlir -o %t.linker/x.so 2>&1 | FileCheck %s --check-prefix=NOLINKER
+// NOLINKER: {{^}}ember: linking needs 'cc' on PATH, which is not there
+// RUN: ls %t.linker | FileCheck %s --check-prefix=LINKED
+// LINKED: cc
+// LINKED-NOT: {{.}}
+
 // Inputs that do not fit.
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy 2>&1 | FileCheck %s --check-prefix=COUNT
 // COUNT: {{^}}ember: {{.*}}layer.mlir: expected 2 inputs, found 1
@@ -71,8 +86,28 @@
 // REFERENCE: {{^}}ember: {{.*}}take.mlir: take.mlir:2:8: take: index 4 is out of bounds for a dimension with size 4
 // RUN: not ember bench %S/Inputs/named.mlir --size B=x 2>&1 | FileCheck %s --check-prefix=SIZE
 // SIZE: {{^}}ember: --size: expected NAME=N, found 'B=x'
+// RUN: not ember bench %S/Inputs/named.mlir --size B=3 --size B=4 2>&1 | FileCheck %s --check-prefix=TWICE
+// TWICE: {{^}}ember: --size: 'B' is given twice
+// RUN: not ember bench %S/Inputs/named.mlir --size C=3 2>&1 | FileCheck %s --check-prefix=NOSIZE
+// RUN: not ember inspect %S/Inputs/named.mlir --size C=3 2>&1 | FileCheck %s --check-prefix=NOSIZE
+// RUN: not ember compile %S/Inputs/named.mlir --size C=3 --emit=planned 2>&1 | FileCheck %s --check-prefix=NOSIZE
+// NOSIZE: {{^}}ember: --size: the model has no size 'C', expected B
+// RUN: not ember verify %S/Inputs/layer.mlir --size C=3 2>&1 | FileCheck %s --check-prefix=FIXED
+// FIXED: {{^}}ember: --size: the model has no size 'C', all of its sizes are numbers
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy --threads 0 2>&1 | FileCheck %s --check-prefix=THREADS
-// THREADS: {{^}}ember: --threads: Value 0 not in range 1 to 1024
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy --threads -1 2>&1 | FileCheck %s --check-prefix=THREADS
+// RUN: not ember bench %S/Inputs/layer.mlir --threads 1x 2>&1 | FileCheck %s --check-prefix=THREADS
+// THREADS: {{^}}ember: --threads: expected a whole number from 1 to 1024, found '{{0|-1|1x}}'
+// RUN: not ember run %S/Inputs/layer.mlir --seed 1.5 2>&1 | FileCheck %s --check-prefix=SEED
+// SEED: {{^}}ember: --seed: expected a whole number from 0 to 18446744073709551615, found '1.5'
+// RUN: not ember verify %S/Inputs/layer.mlir --ulps few 2>&1 | FileCheck %s --check-prefix=ULPS
+// ULPS: {{^}}ember: --ulps: expected a number of at least 0, found 'few'
+// RUN: not ember run %S/Inputs/named.mlir %t.a.npy %t.a.npy -o %t.y.npy -o %t.y.npy 2>&1 | FileCheck %s --check-prefix=SAMEOUT
+// SAMEOUT: {{^}}ember: -o: expected a file for each output, found '{{.*}}.y.npy' twice
+// RUN: test ! -e %t.y.npy
+// RUN: mkdir -p %t.bin && ember compile %S/Inputs/named.mlir -o %t.bin/pair
+// RUN: not %t.bin/pair %t.a.npy %t.a.npy -o output1.npy 2>&1 | FileCheck %s --check-prefix=SAMENAME
+// SAMENAME: {{^}}pair: expected a file for each output, found 'output1.npy' for outputs 0 and 1
 
 // Text that is no program: the parser's own words with the place, and what no compiler may be handed.
 // RUN: echo 'func.func @main(' > %t.broken.mlir

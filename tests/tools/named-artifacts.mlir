@@ -23,7 +23,7 @@
 // RUN: %t/pairs %t/x.npy %t/x.npy %t/z.npy -o %t/a.npy -o %t/b.npy -o %t/c.npy
 // RUN: ember run %t/pairs.ember %t/x.npy %t/x.npy %t/z.npy -o %t/a2.npy -o %t/b2.npy -o %t/c2.npy
 // RUN: cmp %t/a.npy %t/a2.npy && cmp %t/b.npy %t/b2.npy && cmp %t/c.npy %t/c2.npy
-// RUN: %t/pairs %t/x5.npy %t/x5.npy %t/z1.npy -o %t/a.npy -o %t/b.npy -o %t/c.npy --repeat 2 --num-threads 2
+// RUN: %t/pairs %t/x5.npy %t/x5.npy %t/z1.npy -o %t/a.npy -o %t/b.npy -o %t/c.npy --repeat 2 --threads 2
 // RUN: ember run %S/Inputs/pairs.mlir %t/x5.npy %t/x5.npy %t/z1.npy -o %t/a2.npy -o %t/b2.npy -o %t/c2.npy
 // RUN: cmp %t/a.npy %t/a2.npy && cmp %t/b.npy %t/b2.npy && cmp %t/c.npy %t/c2.npy
 // RUN: ember run %S/Inputs/pairs.mlir %t/x5.npy %t/x5.npy %t/z1.npy | FileCheck %s --check-prefix=VALUES

@@ -11,7 +11,7 @@
 // RUN: ember verify %s --ulps 0 > /dev/null 2>&1 || test $? -eq 1
 // RUN: ember verify %s --ulps 100 | FileCheck %s
 // RUN: not ember verify %s --ulps -1 2>&1 | FileCheck %s --check-prefix=NEGATIVE
-// NEGATIVE: {{^}}ember: --ulps: expected a number of at least 0, found -1
+// NEGATIVE: {{^}}ember: --ulps: expected a number of at least 0, found '-1'
 
 // Discrete choices are the run's own; given files instead of random inputs.
 // RUN: python3 %S/write_npy.py %t.x.npy f4 4 1,2,3,4

@@ -54,7 +54,7 @@ Report measure(const BenchArguments &own, Session &session) {
   Model model = Model::load(own.inputs.model, session);
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i) // every run has the same inputs
     model.main().removeArgAttr(i, "ember.donated");
-  Tensors tensors(model, own.inputs.files, parseSizes(own.inputs.sizes), own.inputs.seed);
+  Tensors tensors(model, own.inputs.files, parseSizes(own.inputs.sizes, model.main().getArgumentTypes()), own.inputs.seed);
   CompileOptions unfusedOptions = own.options;
   unfusedOptions.fuse = false;
   KernelList list = listKernels(model, own.options, tensors.sizes());
@@ -114,9 +114,11 @@ void addBench(CLI::App &app, Session &session) {
                  "call them: NAME_run, or NAME_step and NAME_predict. What compiling takes options for is decided there.");
   auto own = std::make_shared<BenchArguments>();
   addInputOptions(*command, own->inputs, ", or a shared library (.so) of ember's");
-  command->add_option("--threads", own->threads, "threads to run on (default: EMBER_NUM_THREADS, or one a processor)")
-      ->check(CLI::Range(1, 1024));
-  command->add_option("--repeat", own->repeat, "runs; the best counts")->check(CLI::Range(1, 1000000))->capture_default_str();
+  addThreadsOption(*command, own->threads);
+  command->add_option("--repeat", own->repeat, "runs; the best counts")
+      ->type_name("N")
+      ->check(wholeNumber(1, 1000000))
+      ->capture_default_str();
   command->add_flag("--json", own->json, "print JSON instead of a table");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {

@@ -13,9 +13,9 @@ namespace {
 // A function that is called again and again, on the same inputs; its best time.
 class Call {
 public:
-  Call(NativeLibrary &library, const NativeProgram &program, const BenchArguments &own)
-      : library(library), program(program),
-        tensors(program.signature, own.inputs.files, parseSizes(own.inputs.sizes), own.inputs.seed) {
+  Call(NativeLibrary &library, const NativeProgram &program, const BenchArguments &own,
+       const std::map<std::string, int64_t> &sizes)
+      : library(library), program(program), tensors(program.signature, own.inputs.files, sizes, own.inputs.seed) {
     func::FuncOp main = program.signature.main();
     std::vector<void *> arguments = tensors.arguments(),
                         results = tensors.results(std::vector<int64_t>(main.getNumResults(), -1));
@@ -55,10 +55,14 @@ std::string benchLibrary(const BenchArguments &own, Session &session) {
   NativeLibrary library(own.inputs.model, threads, session);
   std::vector<std::unique_ptr<Call>> calls;
   std::vector<double> bytes;
+  SmallVector<Type> types; // a size of one function is none of the other, maybe
+  for (const NativeProgram &program : library.programs())
+    llvm::append_range(types, program.signature.main().getArgumentTypes());
+  std::map<std::string, int64_t> sizes = parseSizes(own.inputs.sizes, types);
   for (const NativeProgram &program : library.programs()) {
     if (!calls.empty() && !own.inputs.files.empty()) // the files are the step's
       break;
-    calls.push_back(std::make_unique<Call>(library, program, own));
+    calls.push_back(std::make_unique<Call>(library, program, own, sizes));
     bytes.push_back(calls.back()->bytes());
   }
   MeasuredCeilings ceilings;

@@ -31,9 +31,17 @@ CLI::App *addCommand(CLI::App &app, const std::string &name, const std::string &
 /// Options that compiling takes: --target, --unfused.
 void addCompileOptions(CLI::App &command, CompileOptions &options);
 
-/// --size NAME=N, and what was given with it. Throws Mistake for another text.
+/// Refuses what is no whole number of this range.
+CLI::Validator wholeNumber(uint64_t least, uint64_t most);
+
+/// --size NAME=N, and what was given with it. Throws Mistake for another text, for a name that is given twice, and for one that
+/// is none of the types'.
 void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std::string &summary);
 std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts);
+std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts, mlir::TypeRange types);
+
+/// --threads N: of the process's pool. Where it was given, the pool gets it.
+void addThreadsOption(CLI::App &command, unsigned &threads);
 
 /// A model with inputs: .npy files, or random numbers of a seed.
 struct InputArguments {

@@ -39,11 +39,14 @@ std::string nameOf(llvm::StringRef path) {
 void emitText(const Arguments &own, Session &session) {
   Stage last = stageOf(own.emit);
   std::string name = own.model == "-" ? "<stdin>" : own.model;
-  std::map<std::string, int64_t> sizes = parseSizes(own.sizes);
   Stage first = stageOf(own.from);
-  StagedProgram program = first == Stage::Recorded
-                              ? StagedProgram(*Model::load(own.model, session).module, own.options, sizes)
-                              : StagedProgram::read(readFile(own.model), name, first, session.context, own.options, sizes);
+  auto start = [&] {
+    if (first != Stage::Recorded)
+      return StagedProgram::read(readFile(own.model), name, first, session.context, own.options, parseSizes(own.sizes));
+    Model model = Model::load(own.model, session);
+    return StagedProgram(*model.module, own.options, parseSizes(own.sizes, model.main().getArgumentTypes()));
+  };
+  StagedProgram program = start();
   program.advanceTo(last);
   writeText(own.output, program.text());
 }

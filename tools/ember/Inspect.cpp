@@ -44,7 +44,8 @@ void listMemory(const KernelList &list, llvm::raw_ostream &out) {
     out << llvm::formatv(": {0:F1} % above it\n", 100.0 * (arena - live) / live);
 }
 
-std::string inspect(const Model &model, const CompileOptions &options, const std::map<std::string, int64_t> &sizes) {
+std::string inspect(const Model &model, const CompileOptions &options, const std::vector<std::string> &sizeTexts) {
+  std::map<std::string, int64_t> sizes = parseSizes(sizeTexts, model.main().getArgumentTypes());
   std::string text;
   llvm::raw_string_ostream out(text);
   if (!model.producer.empty())
@@ -68,10 +69,10 @@ std::string inspectNative(const std::string &path) {
 }
 
 std::string inspectFile(const std::string &path, Session &session, const CompileOptions &options,
-                        const std::map<std::string, int64_t> &sizes) {
+                        const std::vector<std::string> &sizeTexts) {
   if (isNative(firstBytes(path, 8)))
     return inspectNative(path);
-  return inspect(Model::load(path, session), options, sizes);
+  return inspect(Model::load(path, session), options, sizeTexts);
 }
 
 } // namespace
@@ -94,7 +95,7 @@ void addInspect(CLI::App &app, Session &session) {
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);
-    writeText("", inspectFile(own->model, session, own->options, parseSizes(own->sizes)));
+    writeText("", inspectFile(own->model, session, own->options, own->sizes));
   });
 }
 

@@ -31,8 +31,11 @@ void run(const Arguments &own, Session &session) {
                   std::to_string(own.outputs.size()));
   if (own.inputs.empty() && !model.inputs().empty())
     throw Mistake(model.path + ": expected " + std::to_string(model.inputs().size()) + " inputs, found 0");
-  for (const std::string &path : own.outputs)
-    checkWritable(path);
+  for (auto path = own.outputs.begin(); path != own.outputs.end(); ++path) {
+    if (std::find(own.outputs.begin(), path, *path) != path)
+      throw Mistake("-o: expected a file for each output, found '" + *path + "' twice");
+    checkWritable(*path);
+  }
   Tensors tensors(model, own.inputs, {}, 0);
   if (own.seed)
     tensors.seedGenerator(*own.seed);
@@ -67,9 +70,10 @@ void addRun(CLI::App &app, Session &session) {
       ->type_name("OUT.npy")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--threads", own->threads, "threads to run on (default: EMBER_NUM_THREADS, or one a processor)")
-      ->check(CLI::Range(1, 1024));
-  command->add_option("--seed", own->seed, "of the generator of a package that draws (default: its state when it was traced)");
+  addThreadsOption(*command, own->threads);
+  command->add_option("--seed", own->seed, "of the generator of a package that draws (default: its state when it was traced)")
+      ->type_name("N")
+      ->check(wholeNumber(0, UINT64_MAX));
   command->add_flag("--interpret", own->options.interpret, "reference values in double precision instead of compiled code");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {

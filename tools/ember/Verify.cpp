@@ -47,7 +47,7 @@ std::string verify(const Arguments &own, Session &session) {
   Model model = Model::load(own.inputs.model, session);
   for (unsigned i = 0; i < model.main().getNumArguments(); ++i) // every run has the same inputs
     model.main().removeArgAttr(i, "ember.donated");
-  Tensors tensors(model, own.inputs.files, parseSizes(own.inputs.sizes), own.inputs.seed);
+  Tensors tensors(model, own.inputs.files, parseSizes(own.inputs.sizes, model.main().getArgumentTypes()), own.inputs.seed);
   checkFusion(model, tensors, own.options);
   Verification found = verifyOps(*model.module, tensors.arguments(), tensors.sizes(), own.options, own.ulps);
   if (!found.difference.empty())
@@ -68,12 +68,18 @@ void addVerify(CLI::App &app, Session &session) {
                  "printed and the exit code is 1. The fused program must give the same bits as the unfused one.");
   auto own = std::make_shared<Arguments>();
   addInputOptions(*command, own->inputs);
-  command->add_option("--ulps", own->ulps, "what every op may differ by (default: what the op declares)")->type_name("N");
+  command->add_option("--ulps", own->ulps, "what every op may differ by (default: what the op declares)")
+      ->type_name("N")
+      ->check(CLI::Validator(
+          [](std::string &text) {
+            double value;
+            bool isGood = !llvm::StringRef(text).getAsDouble(value) && value >= 0;
+            return isGood ? "" : "expected a number of at least 0, found '" + text + "'";
+          },
+          /*description=*/""));
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);
-    if (own->ulps && !(*own->ulps >= 0))
-      throw Mistake("--ulps: expected a number of at least 0, found " + llvm::formatv("{0}", *own->ulps).str());
     writeText("", verify(*own, session));
   });
 }

@@ -1,4 +1,5 @@
 // ember: the command-line tool. Each subcommand stands in its own file.
+#include "ir/EmberDialect.h"
 #include "tools/ember/Command.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -52,7 +53,7 @@ void addCompileOptions(CLI::App &command, CompileOptions &options) {
   command.add_flag_callback("--unfused", [&options] { options.fuse = false; }, "make every op a kernel of its own");
   command.add_option("--max-memory", options.maxMemory, "recompute values so that the arena has at most so many bytes")
       ->type_name("BYTES")
-      ->check(CLI::Range(int64_t(1), INT64_MAX));
+      ->check(wholeNumber(1, INT64_MAX));
 }
 
 void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std::string &summary) {
@@ -66,7 +67,27 @@ void addInputOptions(CLI::App &command, InputArguments &own, const std::string &
   command.add_option("MODEL", own.model, kModelText + more)->required();
   command.add_option("INPUTS", own.files, "one .npy file for each input, in order (default: random)")->type_name("FILE.npy");
   addSizeOption(command, own.sizes, "a named size of random inputs");
-  command.add_option("--seed", own.seed, "of random inputs")->capture_default_str();
+  command.add_option("--seed", own.seed, "of random inputs")
+      ->type_name("N")
+      ->check(wholeNumber(0, UINT32_MAX))
+      ->capture_default_str();
+}
+
+CLI::Validator wholeNumber(uint64_t least, uint64_t most) {
+  auto check = [=](std::string &text) {
+    uint64_t value;
+    bool isGood = !llvm::StringRef(text).getAsInteger(10, value) && least <= value && value <= most;
+    return isGood ? ""
+                  : "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", found '" + text +
+                        "'";
+  };
+  return CLI::Validator(check, /*description=*/"");
+}
+
+void addThreadsOption(CLI::App &command, unsigned &threads) {
+  command.add_option("--threads", threads, "threads to run on, 1 to 1024 (default: EMBER_NUM_THREADS, or one a processor)")
+      ->type_name("N")
+      ->check(wholeNumber(1, 1024));
 }
 
 std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts) {
@@ -76,8 +97,19 @@ std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts)
     int64_t value;
     if (name.empty() || number.getAsInteger(10, value) || value < 0)
       throw Mistake("--size: expected NAME=N, found '" + text + "'");
-    sizes[name.str()] = value;
+    if (!sizes.emplace(name.str(), value).second)
+      throw Mistake("--size: '" + name.str() + "' is given twice");
   }
+  return sizes;
+}
+
+std::map<std::string, int64_t> parseSizes(const std::vector<std::string> &texts, mlir::TypeRange types) {
+  std::map<std::string, int64_t> sizes = parseSizes(texts);
+  std::vector<std::string> names = ir::sizeNamesOf(types);
+  for (const auto &[name, size] : sizes)
+    if (!llvm::is_contained(names, name))
+      throw Mistake("--size: the model has no size '" + name + "', " +
+                    (names.empty() ? "all of its sizes are numbers" : "expected " + llvm::join(names, ", ")));
   return sizes;
 }
 
@@ -86,6 +118,16 @@ int fail(const std::string &text) {
   std::replace(line.begin(), line.end(), '\n', ' ');
   std::fprintf(stderr, "ember: %s\n", line.c_str());
   return 1;
+}
+
+// The parser's `--threads: At Most 1 required but received 2` and `-o: 1 required OUT missing`.
+static std::string textOf(const CLI::ArgumentMismatch &error) {
+  auto [option, text] = llvm::StringRef(error.what()).split(": ");
+  if (text.consume_front("At Most 1 required but received "))
+    return (option + ": expected one value, found " + text).str();
+  if (text.consume_front("1 required ") && text.consume_back(" missing"))
+    return (option + ": expected " + text + " after it").str();
+  return error.what();
 }
 
 constexpr const char *kCommands = "compile, run, bench, inspect or verify";
@@ -113,6 +155,10 @@ static int run(int argc, char **argv) {
       return fail(std::string("expected a command: ") + kCommands + " (ember --help says what each does)");
   } catch (const CLI::Success &) { // --help
     std::printf("%s", app.help().c_str());
+  } catch (const CLI::ArgumentMismatch &error) {
+    return fail(textOf(error));
+  } catch (const CLI::RequiredError &error) { // `MODEL is required`
+    return fail("expected a " + llvm::StringRef(error.what()).split(' ').first.str() + " (ember COMMAND --help)");
   } catch (const OutOfMemory &error) {
     return fail(error.what());
   } catch (const std::bad_alloc &) {
