@@ -2,11 +2,18 @@
 
 #include "codegen/Timing.h"
 #include "codegen/cpu/MathExpansion.h"
-#include "mlir/Conversion/Passes.h"
-#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Pass/PassManager.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -15,12 +22,15 @@
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopStrengthReduce.h"
 #include <cmath>
 #include <mutex>
 #include <stdexcept>
@@ -45,22 +55,37 @@ Level levelOf(const std::string &text) {
   throw std::runtime_error("target: this processor has no AVX2, FMA and F16C; expected at least x86-64-v3");
 }
 
+// Ops that no instruction computes, and what they expand into; the rest of the module is left alone.
+static void expandMath(ModuleOp module) {
+  SmallVector<Operation *> ops;
+  module.walk([&](Operation *op) {
+    if (isa<math::MathDialect>(op->getDialect()) || isa<arith::DivFOp>(op))
+      ops.push_back(op);
+  });
+  RewritePatternSet patterns(module.getContext());
+  populateMathExpansion(patterns);
+  GreedyRewriteConfig config;
+  config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
+  if (!ops.empty() && failed(applyOpPatternsGreedily(ops, std::move(patterns), config)))
+    throw std::runtime_error("lowering: math expansion did not come to an end");
+}
+
+// All dialects in one conversion.
 void lowerToLlvmDialect(ModuleOp module) {
   PassTimer timer("lower");
+  expandMath(module);
   MLIRContext *context = module.getContext();
+  LLVMTypeConverter types(context);
   RewritePatternSet patterns(context);
-  populateMathExpansion(patterns);
-  if (failed(applyPatternsGreedily(module, std::move(patterns))))
-    throw std::runtime_error("lowering: math expansion did not come to an end");
-  PassManager manager(context);
-  manager.addPass(createSCFToControlFlowPass());
-  manager.addPass(createConvertVectorToLLVMPass());
-  manager.addPass(createConvertMathToLLVMPass());
-  manager.addPass(createArithToLLVMConversionPass());
-  manager.addPass(createConvertControlFlowToLLVMPass());
-  manager.addPass(createConvertFuncToLLVMPass());
-  manager.addPass(createReconcileUnrealizedCastsPass());
-  if (failed(manager.run(module)))
+  populateSCFToControlFlowConversionPatterns(patterns);
+  populateVectorToLLVMConversionPatterns(types, patterns);
+  populateMathToLLVMConversionPatterns(types, patterns);
+  arith::populateArithToLLVMConversionPatterns(types, patterns);
+  cf::populateControlFlowToLLVMConversionPatterns(types, patterns);
+  populateFuncToLLVMConversionPatterns(types, patterns);
+  LLVMConversionTarget target(*context);
+  target.addLegalOp<ModuleOp>();
+  if (failed(applyFullConversion(module, target, std::move(patterns))))
     throw std::runtime_error("lowering: a kernel could not be lowered to LLVM");
 }
 
@@ -85,8 +110,28 @@ static std::unique_ptr<llvm::TargetMachine> machineFor(const Level &level) {
       triple, level.cpu, features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
-// Hoisting and clean-up only: the generators have chosen vectors, unrolling and order already, and code generation reduces the
-// strength of addresses, which takes longer than all of this.
+// Code generation would reduce the strength of addresses in every loop, which takes half of its time and gains nothing beside
+// the arithmetic of contractions: it is done in `simplify`, in functions that ask for it.
+struct NoStrengthReduction final : llvm::OptPassGate {
+  bool shouldRunPass(llvm::StringRef pass, llvm::StringRef) const override { return pass != "Loop Strength Reduction"; }
+  bool isEnabled() const override { return true; }
+};
+
+// Where LLVM keeps the types and constants of one compilation.
+struct CompileContext : llvm::LLVMContext {
+  CompileContext() { setOptPassGate(gate); }
+  NoStrengthReduction gate;
+};
+
+struct ReduceStrength : llvm::PassInfoMixin<ReduceStrength> {
+  llvm::PreservedAnalyses run(llvm::Function &function, llvm::FunctionAnalysisManager &analyses) {
+    if (!function.hasFnAttribute(kReduceStrength))
+      return llvm::PreservedAnalyses::all();
+    return llvm::createFunctionToLoopPassAdaptor(llvm::LoopStrengthReducePass()).run(function, analyses);
+  }
+};
+
+// Hoisting and clean-up only: the generators have chosen vectors, unrolling and order already.
 static void simplify(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PassBuilder builder(&machine);
   llvm::LoopAnalysisManager loops;
@@ -103,6 +148,7 @@ static void simplify(llvm::Module &module, llvm::TargetMachine &machine) {
           passes, "function(early-cse,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(licm),early-cse<memssa>,"
                   "loop-mssa(licm))"))
     throw std::runtime_error("pipeline: " + llvm::toString(std::move(error)));
+  passes.addPass(llvm::createModuleToFunctionPassAdaptor(ReduceStrength()));
   passes.run(module, modules);
 }
 
@@ -146,14 +192,14 @@ static LevelOfFunction always(const Level &level) {
 
 std::string compileObject(ModuleOp module, const Level &level) {
   auto machine = machineFor(level);
-  llvm::LLVMContext context;
+  CompileContext context;
   return emitFile(*translate(module, always(level), context, *machine), *machine, llvm::CodeGenFileType::ObjectFile);
 }
 
 std::string compileObject(ModuleOp module, const LevelOfFunction &levelOfFunction,
                           const std::function<void(llvm::Module &)> &decorate) {
   auto machine = machineFor({"x86-64", 8});
-  llvm::LLVMContext context;
+  CompileContext context;
   auto translated = translate(module, levelOfFunction, context, *machine);
   decorate(*translated);
   return emitFile(*translated, *machine, llvm::CodeGenFileType::ObjectFile);
@@ -161,7 +207,7 @@ std::string compileObject(ModuleOp module, const LevelOfFunction &levelOfFunctio
 
 std::string llvmText(ModuleOp module, const Level &level) {
   auto machine = machineFor(level);
-  llvm::LLVMContext context;
+  CompileContext context;
   std::string text;
   llvm::raw_string_ostream stream(text);
   translate(module, always(level), context, *machine)->print(stream, nullptr);
@@ -170,7 +216,7 @@ std::string llvmText(ModuleOp module, const Level &level) {
 
 std::string assemblyOf(const std::string &llvmText, const Level &level) {
   auto machine = machineFor(level);
-  llvm::LLVMContext context;
+  CompileContext context;
   llvm::SMDiagnostic fault;
   std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(llvmText, fault, context);
   if (!module)

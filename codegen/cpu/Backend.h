@@ -23,6 +23,9 @@ struct Level {
 /// a processor without AVX2.
 Level levelOf(const std::string &text);
 
+/// Attribute of functions in whose innermost loops addresses are counted on rather than computed anew.
+constexpr llvm::StringLiteral kReduceStrength = "ember-reduce-strength";
+
 /// Lowers a module of kernel functions in place to the LLVM dialect.
 void lowerToLlvmDialect(mlir::ModuleOp module);
 

@@ -1,7 +1,7 @@
 #include "codegen/cpu/KernelFunction.h"
 
+#include "codegen/cpu/Backend.h"
 #include "ir/EmberDialect.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <set>
 
 using namespace mlir;
@@ -82,7 +82,7 @@ static func::FuncOp openBody(OpBuilder &builder, const kernel::Group &group, Mod
 KernelFunction::KernelFunction(const kernel::Group &group, ModuleOp module, StringRef symbol, ir::Space &space, unsigned lanes)
     : module(module), symbol(symbol.str()), builder(module.getContext()),
       emitter(builder, UnknownLoc::get(module.getContext()), space, lanes), walker(group, emitter) {
-  func::FuncOp body = openBody(builder, group, module, symbol);
+  body = openBody(builder, group, module, symbol);
   unsigned next = 0;
   for (Value input : group.inputs)
     walker.bindBuffer(input, body.getArgument(next++));
@@ -94,6 +94,10 @@ KernelFunction::KernelFunction(const kernel::Group &group, ModuleOp module, Stri
   emitter.fault = body.getArgument(next++);
   begin = body.getArgument(next++);
   end = body.getArgument(next++);
+}
+
+void KernelFunction::reduceStrength() {
+  body->setAttr("passthrough", builder.getStrArrayAttr({kReduceStrength})); // becomes an attribute of LLVM's function
 }
 
 void KernelFunction::finish() { func::ReturnOp::create(builder, emitter.loc); }

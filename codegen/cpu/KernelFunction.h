@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/Walker.h"
 #include "codegen/kernel/Generator.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace ember::cpu {
 
@@ -11,6 +12,8 @@ namespace ember::cpu {
 class KernelFunction {
 public:
   KernelFunction(const kernel::Group &group, mlir::ModuleOp module, llvm::StringRef symbol, ir::Space &space, unsigned lanes);
+  /// Asks for addresses that are counted on in the innermost loops (kReduceStrength).
+  void reduceStrength();
   void finish();
 
   mlir::ModuleOp module;
@@ -22,6 +25,7 @@ public:
   mlir::Value outputBuffer(unsigned number) const { return outputs[number]; }
 
 private:
+  mlir::func::FuncOp body;
   llvm::SmallVector<mlir::Value> outputs;
 };
 

@@ -53,6 +53,7 @@ KernelCode Nest::emit(const Group &group, ModuleOp module, StringRef symbol, uns
     LanesInside(group, plan, space, function, rows).emit();
   else
     LanesOnRows(group, plan, space, function, rows).emit();
+  function.reduceStrength();
   function.finish();
 
   KernelCode code;
