@@ -157,6 +157,8 @@ void Packer::pack(const Walk &major, Value count, const Walk &minor, Value minor
     copy(major, count, minor, minorStart, minorCount, to, stride);
   else if (!window.offsets.empty() && across != 1)
     transposeWindows(window, major, count, minor, minorStart, minorCount, to, stride);
+  else if (across == 1 && stride == 8 && lanes == 16 && compute().isF32())
+    transposeQuads(major, count, minor, minorStart, minorCount, to);
   else if (across > 0 && across <= kMostPieces)
     transpose(major, count, minor, minorStart, minorCount, to, stride);
   else
@@ -248,6 +250,39 @@ void Packer::transpose(const Walk &major, Value count, const Walk &minor, Value 
         e.storeVector(value, to, compute(), e.add(place, e.constant(number * stride)));
     });
   });
+}
+
+// Eight rows, four positions at a time: they are brought together by loads, so that two shuffles are left.
+void Packer::transposeQuads(const Walk &major, Value count, const Walk &minor, Value minorStart, Value minorCount, Value to) {
+  constexpr int64_t kRows = 8, kQuad = 4;
+  Value last = e.sub(e.add(minorStart, minorCount), e.constant(1));
+  Value base = w.scalarIndex(source.address - partOn(minor.dims) - partOn(major.dims));
+  SmallVector<Value> offsets = rowOffsets(minor, minorStart, last, kRows);
+  auto quads = [&](Value i, Value limit) {
+    e.lanes = kQuad; // of loads; pack restores it
+    SmallVector<Piece> own = pieces(major, i, limit);
+    auto joined = [&](Value a, Value b) -> Value {
+      auto all = llvm::to_vector(llvm::seq<int64_t>(0, 2 * cast<VectorType>(a.getType()).getNumElements()));
+      return vector::ShuffleOp::create(e.builder, e.loc, a, b, all);
+    };
+    SmallVector<Value> rows;
+    for (Value offset : offsets)
+      rows.push_back(load(own, e.add(base, offset)));
+    Value halves[2];
+    for (auto [half, four] : llvm::zip_equal(halves, ArrayRef({0, 4})))
+      half = joined(joined(rows[four], rows[four + 1]), joined(rows[four + 2], rows[four + 3]));
+    for (int64_t pair = 0; pair < kQuad; pair += 2) {
+      SmallVector<int64_t> mask;
+      for (int64_t k : {pair, pair + 1})
+        for (int64_t r = 0; r < kRows; ++r)
+          mask.push_back(r * kQuad + k);
+      Value both = vector::ShuffleOp::create(e.builder, e.loc, halves[0], halves[1], mask);
+      e.storeVector(both, to, compute(), e.mul(e.add(i, e.constant(pair)), e.constant(kRows)));
+    }
+  };
+  Value whole = e.mul(e.div(count, e.constant(kQuad)), e.constant(kQuad));
+  e.loop(e.constant(0), whole, kQuad, [&](Value i) { quads(i, {}); });
+  e.branch(e.less(whole, count), [&] { quads(whole, count); });
 }
 
 Packer::Window Packer::windowOf(const Walk &walk) const {

@@ -71,6 +71,8 @@ private:
             mlir::Value to, int64_t stride);
   void transpose(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
                  mlir::Value to, int64_t stride);
+  void transposeQuads(const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart, mlir::Value minorCount,
+                      mlir::Value to);
   void transposeWindows(const Window &window, const Walk &major, mlir::Value count, const Walk &minor, mlir::Value minorStart,
                         mlir::Value minorCount, mlir::Value to, int64_t stride);
   llvm::SmallVector<mlir::Value> rowOffsets(const Walk &minor, mlir::Value start, mlir::Value last, int64_t stride);
