@@ -126,9 +126,10 @@ private:
     rightStep = fromDepth.value_or(Expr(0));
     Packer left(e, w, shape, shape.left, sources[shape.left]);
     std::optional<Expr> fromRow = left.commonStep(shape.rows);
-    packsLeft = !(tiling.hasWholeTiles() && readsPlainly(shape.left) && fromRow && fromRow->isConstant() &&
-                  left.adjacentDims(depth.walked()) == depth.walked().size());
-    leftStep = packsLeft ? std::nullopt : std::optional(fromRow->constant());
+    bool liesInRows = readsPlainly(shape.left) && fromRow && fromRow->isConstant() &&
+                      left.adjacentDims(depth.walked()) == depth.walked().size();
+    packsLeft = !(tiling.hasWholeTiles() && tiling.spares == 0 && liesInRows);
+    rowStep = liesInRows ? std::optional(fromRow->constant()) : std::nullopt;
     if (packsLeft && !isTiledForPacking) {
       isTiledForPacking = true;
       tiling = Tiling(shape, compute, e.lanes, packsLeft);
@@ -418,17 +419,40 @@ private:
     Value none = e.constant(0);
     int64_t sumsStep = isDirect ? *tiling.n : tileStride;
     bool asksAhead = tiling.widest() * panelDepth > kSmallPanel,
-         storesMasked = isDirect && (tiling.overreaches || *tiling.n % e.lanes != 0);
-    Microkernel kernel{compute,         tiling.rows,        vectors,   sumsStep, leftStep,
-                       tiling.widest(), !tiling.isOneBlock, asksAhead, false,    storesMasked};
-    Microkernel::Arguments arguments{
-        left, panel, none, isDirect ? resultAt(row, column) : at(tileAt, corner), isEmpty ? none : depthLength, goesOn(), width};
+         storesMasked = isDirect && tiling.spares == 0 && (tiling.overreaches || *tiling.n % e.lanes != 0);
+    if (tiling.spares > 0)
+      --vectors;
+    Microkernel kernel{.compute = compute,
+                       .rows = tiling.rows,
+                       .vectors = vectors,
+                       .sumsStep = sumsStep,
+                       .leftStep = packsLeft ? std::nullopt : rowStep,
+                       .rightStep = tiling.widest(),
+                       .mayContinue = !tiling.isOneBlock,
+                       .asksAhead = asksAhead,
+                       .isMasked = false,
+                       .storesMasked = storesMasked,
+                       .spares = tiling.spares,
+                       .nextStep = tiling.spares > 0 ? rowStep.value_or(0) : 0};
+    Microkernel::Arguments arguments{.left = left,
+                                     .right = panel,
+                                     .rightStep = none,
+                                     .sums = isDirect ? resultAt(row, column) : at(tileAt, corner),
+                                     .depth = isEmpty ? none : depthLength,
+                                     .continues = goesOn(),
+                                     .columnCount = width,
+                                     .next = left};
+    if (kernel.nextStep > 0) {
+      Value nextRow = e.minimum(e.add(row, e.constant(tiling.rows)), e.sub(rowCount, e.constant(1)));
+      arguments.next = inPlace(shape.left, rowWalk(), nextRow);
+    }
     if (!packsRight) {
       kernel.rightStep = known(rightStep);
       kernel.asksAhead = false;
       arguments.rightStep = w.scalarIndex(rightStep);
       arguments.right = inPlace(shape.right, columnWalk(), column);
-      kernel.isMasked = !stages[shape.right] && (tiling.overreaches || *tiling.n % tiling.blockColumns != 0);
+      kernel.isMasked =
+          !stages[shape.right] && tiling.spares == 0 && (tiling.overreaches || *tiling.n % tiling.blockColumns != 0);
     }
     kernel.call(e, f.module, f.symbol, arguments);
   }
@@ -564,7 +588,7 @@ private:
   int64_t rowBlock = 1, leftTiles = 1, leftPitch = 0, panelDepth = 0, panelAt = 0, leftAt = 0, tileAt = 0, tileStride = 0,
           tileElements = 0;
   SmallVector<Expr> finishPoint;
-  std::optional<int64_t> leftStep; // of operands read in place
+  std::optional<int64_t> rowStep; // of a left operand that may be read where it lies
   Expr rightStep;
   Value rowCount, columnCount, blockRow, blockRowEnd, blockColumn, blockColumnEnd, depthFirst, depthLength, firstBlock, lastBlock;
 };

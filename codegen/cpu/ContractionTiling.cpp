@@ -1,5 +1,7 @@
 #include "codegen/cpu/ContractionTiling.h"
 
+#include "codegen/cpu/Microkernel.h"
+
 using namespace mlir;
 using namespace ember::ir;
 
@@ -11,10 +13,23 @@ Tiling::Tiling(const ContractionShape &shape, Type compute, unsigned lanes, bool
   Tile tile = tileOf(m, n, compute, lanes);
   rows = tile.rows;
   panelVectors = tile.vectors;
+  chooseSpares(compute);
   chooseDepth(shape.depth, packsLeft);
   chooseColumns(shape.batchSize.constant().value_or(1), packsLeft);
   choosePanels();
   keepsSums = !isOneBlock || shape.isSwapped();
+}
+
+// A vector of columns that holds one or two of them: a vector down the rows for each costs less.
+void Tiling::chooseSpares(Type compute) {
+  constexpr int64_t kMostSpares = 2, kFewestRows = 6;
+  if (!n || !compute.isF32() || rows < kFewestRows || rows > Microkernel::kSpareLanes)
+    return;
+  int64_t whole = *n / lanes, rest = *n % lanes;
+  if (whole == 0 || whole > panelVectors || rest == 0 || rest > kMostSpares)
+    return;
+  spares = rest;
+  panelVectors = whole + 1;
 }
 
 // As many as L2 holds at the block's depth, but some blocks where each has a few panels, so that threads need not pack the same;
@@ -22,8 +37,8 @@ Tiling::Tiling(const ContractionShape &shape, Type compute, unsigned lanes, bool
 // shares.
 void Tiling::chooseColumns(int64_t batch, bool packsLeft) {
   int64_t most = std::max(panelVectors, std::min(kMostColumns, kMostPacked / mostDepth()) / lanes);
-  blockColumns = most * lanes;
-  if (!n)
+  blockColumns = spares > 0 ? widest() : most * lanes;
+  if (!n || spares > 0)
     return;
   int64_t vectors = std::max<int64_t>(1, (*n + lanes - 1) / lanes);
   int64_t least =
@@ -94,7 +109,9 @@ void Tiling::choosePanels() {
 void Tiling::chooseDepth(ArrayRef<Dim> depth, bool packsLeft) {
   int64_t columns = std::min(kLeastColumns, n ? (*n + lanes - 1) / lanes * lanes : kLeastColumns);
   int64_t most = kMostPacked / std::max<int64_t>(columns, lanes);
-  if (columns > 2 * widest())
+  if (spares > 0)
+    most = kMostSpareDepth;
+  else if (columns > 2 * widest())
     most = std::min(most, packsLeft ? kMostPackedDepth : kMostDepth);
   depthSplit = depth.size();
   std::optional<int64_t> own;

@@ -11,6 +11,7 @@ inline constexpr int64_t kLeastColumns = 192; // of a block: a row of the left o
 inline constexpr int64_t kMostColumns = 800;  // of a block
 inline constexpr int64_t kMostDepth = 1024;   // of a block; a third more is taken in one. A tile of the left operand stays in L1
 inline constexpr int64_t kMostPackedDepth = 512;  // where it is packed
+inline constexpr int64_t kMostSpareDepth = 256;   // where columns are spare: the panel is all that is read from L2
 inline constexpr int64_t kMostPacked = 256 << 10; // right elements of a block: they stay in L2
 inline constexpr int64_t kMostSums = 256 << 10;   // sums kept from one block of depth to the next
 
@@ -40,6 +41,7 @@ struct Tiling {
   int64_t rows = 1, panelVectors = 1;         // of a tile
   bool usesWide = true, usesNarrow = true;    // panels
   bool overreaches = true;                    // the panels may be wider together than a block
+  int64_t spares = 0;                         // columns of the only panel that take no vector of their own; left is packed
   int64_t columnBlocks = 1, blockColumns = 0; // whole vectors
   size_t depthSplit = 0;                      // the depth dimension of which a block takes a part
   int64_t depthCount = 1, depthInner = 1;     // positions of it in a block, depth of one of them
@@ -50,6 +52,7 @@ private:
   void chooseDepth(llvm::ArrayRef<Dim> depth, bool packsLeft);
   void chooseColumns(int64_t batch, bool packsLeft);
   void choosePanels();
+  void chooseSpares(mlir::Type compute);
 };
 
 } // namespace ember::cpu

@@ -2,6 +2,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include <utility>
 
 using namespace mlir;
 
@@ -11,7 +12,8 @@ std::string Microkernel::nameWith(StringRef prefix) const {
   std::string step = rightStep ? std::to_string(*rightStep) : "x";
   return (prefix + "_multiply_" + std::to_string(rows) + (leftStep ? "at" + std::to_string(*leftStep) : "") + "_" +
           std::to_string(vectors) + "_" + step + "_" + std::to_string(sumsStep) + (mayContinue ? "_c" : "") +
-          (asksAhead ? "_a" : "") + (isMasked ? "_m" : "") + (storesMasked ? "_s" : ""))
+          (asksAhead ? "_a" : "") + (isMasked ? "_m" : "") + (storesMasked ? "_s" : "") +
+          (spares ? "_p" + std::to_string(spares) : "") + (nextStep ? "_n" + std::to_string(nextStep) : ""))
       .str();
 }
 
@@ -19,7 +21,7 @@ void Microkernel::call(Emitter &e, ModuleOp module, StringRef prefix, const Argu
   std::string name = nameWith(prefix);
   if (!module.lookupSymbol(name))
     write(e, module, name);
-  SmallVector<Value> values{a.left, a.right, a.rightStep, a.sums, a.depth, a.continues, a.columnCount};
+  SmallVector<Value> values{a.left, a.right, a.rightStep, a.sums, a.depth, a.continues, a.columnCount, a.next};
   func::CallOp::create(e.builder, e.loc, name, TypeRange{}, values);
 }
 
@@ -28,8 +30,24 @@ void Microkernel::askAhead(Emitter &e, Value right, Value k) const {
   constexpr int64_t kRowsAhead = 8, kLineBits = 512;
   int64_t line = kLineBits / compute.getIntOrFloatBitWidth();
   Value ahead = e.mul(e.add(k, e.constant(kRowsAhead)), e.constant(*rightStep));
-  for (int64_t element = 0; element < vectors * e.lanes; element += line)
+  for (int64_t element = 0; element < vectors * e.lanes + spares; element += line)
     e.prefetch(right, compute, e.add(ahead, e.constant(element)));
+}
+
+// As much of each row as there are turns, a piece of one row each time.
+void Microkernel::askForNext(Emitter &e, Value next, Value k) const {
+  Value piece = e.div(k, e.constant(rows)), row = e.sub(k, e.mul(piece, e.constant(rows)));
+  e.prefetch(next, compute, e.add(e.mul(row, e.constant(nextStep)), e.mul(piece, e.constant(rows))));
+}
+
+// The sums of a spare column that it goes on from, down the rows.
+Value Microkernel::spareSum(Emitter &e, Value sums, Value continues, int64_t spare) const {
+  Value sum = e.zero(e.vectorOf(compute));
+  for (int64_t r = 0; mayContinue && r < rows; ++r) {
+    Value own = e.load(sums, compute, e.constant(r * sumsStep + spare));
+    sum = vector::InsertOp::create(e.builder, e.loc, own, sum, r);
+  }
+  return mayContinue ? arith::SelectOp::create(e.builder, e.loc, continues, sum, e.zero(sum.getType())) : sum;
 }
 
 void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
@@ -38,7 +56,7 @@ void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
   Type pointer = LLVM::LLVMPointerType::get(e.builder.getContext()), number = e.builder.getI64Type();
   auto function = func::FuncOp::create(
       e.builder, e.loc, name,
-      e.builder.getFunctionType({pointer, pointer, number, pointer, number, e.builder.getI1Type(), number}, {}));
+      e.builder.getFunctionType({pointer, pointer, number, pointer, number, e.builder.getI1Type(), number, pointer}, {}));
   function.setPrivate();
   for (unsigned argument : {0, 1, 3})
     function.setArgAttr(argument, LLVM::LLVMDialect::getNoAliasAttrName(), e.builder.getUnitAttr());
@@ -53,6 +71,10 @@ void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
     for (auto [i, sum] : llvm::enumerate(state))
       sum = e.loadVector(sums, compute, place(i), continues);
   }
+  unsigned lanes = std::exchange(e.lanes, kSpareLanes);
+  for (int64_t spare = 0; spare < spares; ++spare)
+    state.push_back(spareSum(e, sums, block->getArgument(5), vectors * lanes + spare));
+  e.lanes = lanes;
   auto maskOf = [&](int64_t v) { return e.firstLanes(e.sub(block->getArgument(6), e.constant(v * e.lanes))); };
   if (isMasked)
     for (auto [v, mask] : llvm::enumerate(masks))
@@ -61,6 +83,8 @@ void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
     SmallVector<Value> next(carried), panel;
     if (asksAhead)
       askAhead(e, right, k);
+    if (nextStep > 0)
+      askForNext(e, block->getArgument(7), k);
     Value line = e.mul(k, ownRightStep), factors = leftStep ? k : e.mul(k, e.constant(rows));
     for (int64_t v = 0; v < vectors; ++v)
       panel.push_back(e.loadVector(right, compute, e.add(line, e.constant(v * e.lanes)), masks[v]));
@@ -71,13 +95,24 @@ void Microkernel::write(Emitter &e, ModuleOp module, StringRef name) const {
         sum = math::FmaOp::create(e.builder, e.loc, factor, panel[v], sum);
       }
     }
+    for (int64_t spare = 0; spare < spares; ++spare) {
+      Value factor = e.load(right, compute, e.add(line, e.constant(vectors * lanes + spare)));
+      e.lanes = kSpareLanes;
+      Value &sum = next[rows * vectors + spare], down = e.loadVector(left, compute, factors);
+      sum = math::FmaOp::create(e.builder, e.loc, down, e.broadcast(factor), sum);
+      e.lanes = lanes;
+    }
     return next;
   });
   if (storesMasked)
     for (auto [v, mask] : llvm::enumerate(masks))
       mask = maskOf(v);
-  for (auto [i, sum] : llvm::enumerate(state))
+  for (auto [i, sum] : llvm::enumerate(ArrayRef(state).drop_back(spares)))
     e.storeVector(sum, sums, compute, place(i), storesMasked ? masks[i % vectors] : Value());
+  for (int64_t spare = 0; spare < spares; ++spare)
+    for (int64_t r = 0; r < rows; ++r)
+      e.store(vector::ExtractOp::create(e.builder, e.loc, state[rows * vectors + spare], r), sums, compute,
+              e.constant(r * sumsStep + vectors * lanes + spare));
   func::ReturnOp::create(e.builder, e.loc);
 }
 

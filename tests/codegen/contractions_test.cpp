@@ -59,6 +59,11 @@ const Product kProducts[] = {{"7", "49", "33", false, false},
                              {"1321", "3", "600", false, false, "f32", 400},
                              {"8", "160", "33", false, false}, // a last block of one vector, panels of two
                              {"8", "160", "33", false, true},
+                             {"48", "49", "33", false, false}, // spare columns
+                             {"48", "49", "333", false, true, "f32", 200},
+                             {"45", "50", "330", true, false, "f32", 200},
+                             {"46", "17", "20", false, false},
+                             {"64", "34", "530", true, true, "f32", 400},
                              {"1", "1", "1", false, false},
                              {"13", "5", "1", true, false},
                              {"50", "70", "1100", true, false, "f32", 400},
@@ -130,7 +135,8 @@ constexpr Convolution kConvolutions[] = {
     {1, 6, 6, 9, 9, 3, 2, 1, 1, 6},   {1, 3, 5, 19, 19, 4, 4, 0, 1, 1}, {1, 60, 5, 6, 6, 3, 1, 1, 1, 1},
     {40, 2, 3, 5, 5, 3, 1, 1, 1, 1},  {1, 2, 30, 2, 2, 3, 1, 1, 1, 1},  {1, 2, 3, 40, 70, 3, 1, 0, 1, 1},
     {1, 2, 3, 13, 13, 3, 2, 0, 2, 1}, {1, 40, 70, 7, 7, 3, 1, 1, 1, 1}, {1, 20, 35, 9, 9, 3, 2, 1, 1, 1},
-    {1, 2, 9, 33, 33, 3, 1, 1, 1, 1}, {2, 4, 4, 3, 2, 2, 2, 1, 1, 1}};
+    {1, 2, 9, 33, 33, 3, 1, 1, 1, 1}, {2, 4, 4, 3, 2, 2, 2, 1, 1, 1},   {2, 33, 16, 9, 9, 3, 1, 0, 1, 1},
+    {1, 9, 24, 14, 14, 1, 2, 0, 1, 1}};
 INSTANTIATE_TEST_SUITE_P(All, Convolutions, testing::ValuesIn(kConvolutions),
                          [](const auto &info) { return nameOf(info.param); });
 
