@@ -30,7 +30,8 @@ Fields Dataset::batch(const std::vector<int64_t> &indices) const {
   return stacked;
 }
 
-TensorDataset::TensorDataset(std::vector<Tensor> given) : tensors(std::move(given)) {
+TensorDataset::TensorDataset(std::vector<Tensor> given, Here where) : tensors(std::move(given)) {
+  CallSite site(where);
   if (tensors.empty())
     throw Error("TensorDataset: expected at least one tensor, found none");
   for (const Tensor &tensor : tensors)
@@ -72,8 +73,9 @@ static void requireConsistent(const DataLoaderOptions &options) {
     throw Error("batch_size=None option disables auto-batching and is mutually exclusive with drop_last");
 }
 
-DataLoader::DataLoader(std::shared_ptr<const Dataset> own, DataLoaderOptions given)
+DataLoader::DataLoader(std::shared_ptr<const Dataset> own, DataLoaderOptions given, Here where)
     : dataset(std::move(own)), options(std::move(given)) {
+  CallSite site(where);
   requireConsistent(options);
   if (options.batch_sampler)
     return;

@@ -19,6 +19,7 @@ static std::string dtypeWord(ScalarType dtype) {
 }
 
 // Vectors become matrices and lose the dimension again; batches broadcast.
+Tensor Tensor::matmul(const Tensor &other, Here where) const { return ember::matmul(*this, other, where); }
 Tensor matmul(const Tensor &a, const Tensor &b, Here where) {
   Entry entry(where);
   if (a.dim() == 0 || b.dim() == 0)

@@ -207,7 +207,7 @@ EMBER_ROUNDING(ceil, CeilOp, "CeilBackward0")
 EMBER_ROUNDING(round, RoundOp, "RoundBackward0")
 EMBER_ROUNDING(trunc, TruncOp, "TruncBackward0")
 #undef EMBER_ROUNDING
-Tensor operator-(const Tensor &a) { return a.neg(); }
+Tensor operator-(const Operand &a) { return a.tensor.neg(a.where); }
 
 Tensor Tensor::clone(Here where) const {
   Entry entry(where);

@@ -34,6 +34,9 @@ static int64_t softmaxDim(const Tensor &input, std::optional<int64_t> told, cons
   if (!input.is_floating_point())
     throw Error(std::string("\"") + (dim + 1 >= rank ? std::string(function) + "_lastdim" : "softmax") +
                 "_kernel_impl\" not implemented for '" + scalarTypeName(input.dtype()) + "'");
+  if (!told)
+    record::warnOnce(std::string("Implicit dimension choice for ") + function +
+                     " has been deprecated. Change the call to include dim=X as an argument.");
   return dim;
 }
 

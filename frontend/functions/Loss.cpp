@@ -23,6 +23,11 @@ static Tensor reduced(Tensor losses, const std::string &reduction, Here where, c
 Tensor mse_loss(const Tensor &input, const Tensor &target, const std::string &reduction, Here where) {
   Entry entry(where);
   checkReduction(reduction);
+  if (input.sizes() != target.sizes())
+    record::warnOnce(
+        "Using a target size (torch.Size(" + shapeText(target.sizes()) + ")) that is different to the input size (torch.Size(" +
+        shapeText(input.sizes()) +
+        ")). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.");
   Tensor difference = Operand(input, where) - Operand(target, where);
   return reduced(difference * difference, reduction, where, "MseLossBackward0");
 }

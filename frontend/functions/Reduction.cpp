@@ -89,6 +89,12 @@ Tensor Tensor::max(Here where) const {
   record::nodeOf(result)->function = "MaxBackward1";
   return result;
 }
+Tensor Tensor::argmax(Here where) const {
+  CallSite site(where);
+  if (numel() == 0)
+    throw Error("argmax(): Expected reduction dim to be specified for input.numel() == 0.");
+  return reshape({-1}, where).argmax(0, false, where);
+}
 Tensor Tensor::argmax(int64_t dim, bool keepdim, Here where) const {
   Entry entry(where);
   SmallVector<int64_t> axes = axesOf(*this, {dim});

@@ -12,7 +12,6 @@ public:
   /// and one output.
   explicit GraphModule(std::shared_ptr<TracedModule::Impl> trace);
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "GraphModule"; }
 
 private:
   void registerState();

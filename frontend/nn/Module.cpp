@@ -4,6 +4,7 @@
 #include "ember/scope.h"
 
 #include <algorithm>
+#include <cxxabi.h>
 #include <ostream>
 #include <set>
 
@@ -14,6 +15,14 @@ Module::~Module() = default;
 
 Tensor Module::forward(const Tensor &) {
   throw Error(type_name() + ": forward is not implemented: a module overrides forward(const Tensor &)");
+}
+
+std::string Module::type_name() const {
+  std::unique_ptr<char, void (*)(void *)> own(abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, nullptr), std::free);
+  std::string name = own ? own.get() : "Module";
+  name = name.substr(0, name.find('<'));
+  name = name.substr(name.rfind(':') + 1); // npos + 1 is 0
+  return name.size() > 4 && name.ends_with("Impl") ? name.substr(0, name.size() - 4) : name;
 }
 
 Tensor Module::operator()(const Tensor &input, std::source_location where) {

@@ -12,19 +12,21 @@ static std::map<std::string, double> defaultsOf(const AdamOptions &options) {
           {"weight_decay", options.weight_decay}};
 }
 
-Adam::Adam(std::vector<Tensor> parameters, AdamOptions options)
-    : Adam({ParameterGroup{std::move(parameters), {}}}, options, false) {}
-Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions options) : Adam(std::move(groups), options, false) {}
-Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions options, bool decoupled)
-    : Optimizer(std::move(groups), defaultsOf(options)), decoupled(decoupled) {}
+Adam::Adam(std::vector<Tensor> parameters, AdamOptions options, Here where)
+    : Adam({ParameterGroup{std::move(parameters), {}}}, options, false, where) {}
+Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions options, Here where)
+    : Adam(std::move(groups), options, false, where) {}
+Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions options, bool decoupled, Here where)
+    : Optimizer(std::move(groups), defaultsOf(options), where), decoupled(decoupled) {}
 
 static AdamOptions plainOptions(const AdamWOptions &options) {
   return {options.lr, options.beta1, options.beta2, options.eps, options.weight_decay, options.amsgrad, options.maximize};
 }
 
-AdamW::AdamW(std::vector<Tensor> parameters, AdamWOptions options)
-    : Adam({ParameterGroup{std::move(parameters), {}}}, plainOptions(options), true) {}
-AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions options) : Adam(std::move(groups), plainOptions(options), true) {}
+AdamW::AdamW(std::vector<Tensor> parameters, AdamWOptions options, Here where)
+    : Adam({ParameterGroup{std::move(parameters), {}}}, plainOptions(options), true, where) {}
+AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions options, Here where)
+    : Adam(std::move(groups), plainOptions(options), true, where) {}
 
 void Adam::initialize(const Tensor &parameter, const Hypers &hypers, State &state) const {
   for (const char *name : {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"})

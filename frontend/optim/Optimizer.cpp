@@ -9,7 +9,9 @@
 
 namespace ember::optim {
 
-Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults) : defaults(std::move(defaults)) {
+Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults, Here where)
+    : defaults(std::move(defaults)) {
+  CallSite site(where);
   bool isEmpty = groups.empty() || (groups.size() == 1 && groups.front().parameters.empty());
   for (ParameterGroup &group : groups)
     add_param_group(std::move(group));
@@ -47,7 +49,8 @@ static void checkOptions(const std::map<std::string, double> &options) {
     throw Error("Nesterov momentum requires a momentum and zero dampening");
 }
 
-void Optimizer::add_param_group(ParameterGroup group) {
+void Optimizer::add_param_group(ParameterGroup group, Here where) {
+  CallSite site(where);
   for (const auto &[key, value] : group.options)
     if (!defaults.count(key))
       throw Error("parameter group: unknown option '" + key + "', expected one of " + namesOf(defaults));

@@ -12,8 +12,10 @@ static std::map<std::string, double> defaultsOf(const SGDOptions &options) {
           {"maximize", options.maximize}};
 }
 
-SGD::SGD(std::vector<Tensor> parameters, SGDOptions options) : SGD({ParameterGroup{std::move(parameters), {}}}, options) {}
-SGD::SGD(std::vector<ParameterGroup> groups, SGDOptions options) : Optimizer(std::move(groups), defaultsOf(options)) {}
+SGD::SGD(std::vector<Tensor> parameters, SGDOptions options, Here where)
+    : SGD({ParameterGroup{std::move(parameters), {}}}, options, where) {}
+SGD::SGD(std::vector<ParameterGroup> groups, SGDOptions options, Here where)
+    : Optimizer(std::move(groups), defaultsOf(options), where) {}
 
 void SGD::initialize(const Tensor &parameter, const Hypers &hypers, State &state) const {
   if (hypers.uses("momentum") && !state.count("momentum_buffer"))

@@ -7,7 +7,8 @@
 
 namespace ember::optim {
 
-LRScheduler::LRScheduler(Optimizer &optimizer, int64_t last_epoch) : optimizer(optimizer), epoch(last_epoch) {
+LRScheduler::LRScheduler(Optimizer &optimizer, int64_t last_epoch, Here where) : optimizer(optimizer), epoch(last_epoch) {
+  CallSite site(where);
   auto &groups = optimizer.param_groups();
   for (size_t i = 0; i < groups.size(); ++i) {
     if (last_epoch != -1 && !groups[i].initial_lr)
@@ -74,8 +75,9 @@ void LRScheduler::load_state_dict(const std::map<std::string, double> &state) {
   lastRates = std::move(rates);
 }
 
-StepLR::StepLR(Optimizer &optimizer, int64_t step_size, double gamma, int64_t last_epoch)
-    : LRScheduler(optimizer, last_epoch), stepSize(step_size), gamma(gamma) {
+StepLR::StepLR(Optimizer &optimizer, int64_t step_size, double gamma, int64_t last_epoch, Here where)
+    : LRScheduler(optimizer, last_epoch, where), stepSize(step_size), gamma(gamma) {
+  CallSite site(where);
   if (step_size < 1)
     throw Error("StepLR: step_size is " + std::to_string(step_size) + ", expected at least 1");
   step();
@@ -100,8 +102,9 @@ void StepLR::load(const std::map<std::string, double> &state) {
   stepSize = std::max<int64_t>(size, 1);
 }
 
-CosineAnnealingLR::CosineAnnealingLR(Optimizer &optimizer, int64_t T_max, double eta_min, int64_t last_epoch)
-    : LRScheduler(optimizer, last_epoch), period(T_max), minimum(eta_min) {
+CosineAnnealingLR::CosineAnnealingLR(Optimizer &optimizer, int64_t T_max, double eta_min, int64_t last_epoch, Here where)
+    : LRScheduler(optimizer, last_epoch, where), period(T_max), minimum(eta_min) {
+  CallSite site(where);
   if (T_max < 1)
     throw Error("CosineAnnealingLR: T_max is " + std::to_string(T_max) + ", expected at least 1");
   step();

@@ -4,6 +4,8 @@
 #include "ir/interpret/Bytes.h"
 #include "record/Storage.h"
 #include <algorithm>
+#include <cfloat>
+#include <cmath>
 #include <cstring>
 
 using namespace mlir;
@@ -38,7 +40,33 @@ Tensor empty(Shape shape, ScalarType dtype, Here where) {
 Tensor zeros(Shape shape, ScalarType dtype, Here where) { return empty(std::move(shape), dtype, where); }
 Tensor ones(Shape shape, ScalarType dtype, Here where) { return full(std::move(shape), 1, dtype, where); }
 
+// PyTorch's check: no number below or above a dtype's. Infinity is a float, and -1 the largest number without a sign.
+static void requireHolds(double value, ScalarType dtype) {
+  struct Range {
+    const char *name;
+    double least, most;
+  };
+  constexpr double kInt64Most = 9223372036854774784; // the largest double below 2^63
+  static constexpr Range ranges[] = {
+      {"double", -DBL_MAX, DBL_MAX},     {"float", -FLT_MAX, FLT_MAX},       {"at::BFloat16", -0x1.fep127, 0x1.fep127},
+      {"at::Half", -65504, 65504},       {"int64_t", INT64_MIN, kInt64Most}, {"int", INT32_MIN, INT32_MAX},
+      {"int16_t", INT16_MIN, INT16_MAX}, {"int8_t", INT8_MIN, INT8_MAX},     {"uint8_t", -UINT8_MAX, UINT8_MAX},
+  };
+  if (dtype == kBool || (is_floating(dtype) && !std::isfinite(value)))
+    return;
+  const Range &range = ranges[static_cast<int>(dtype)];
+  double whole = is_floating(dtype) ? value : std::trunc(value);
+  if (!(range.least <= whole && whole <= range.most))
+    throw Error(std::string("value cannot be converted to type ") + range.name + " without overflow");
+}
+
 Tensor full(Shape shape, double value, ScalarType dtype, Here where) {
+  CallSite site(where);
+  requireHolds(value, dtype);
+  return record::filled(std::move(shape), value, dtype, where);
+}
+
+Tensor record::filled(Shape shape, double value, ScalarType dtype, Here where) {
   Tensor tensor = empty(std::move(shape), dtype, where);
   NodeRef node = tensor.impl->storage->base;
   ReferenceTensor one = ReferenceTensor::zeros(RankedTensorType::get({}, node->type.getElementType()));
@@ -66,19 +94,26 @@ Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where) 
               tensor.numel() * ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
   return tensor;
 }
-Tensor arange(int64_t end, Here where) {
-  CallSite site(where);
-  if (end < 0)
+Tensor arange(int64_t end, Here where) { return arange(Index(0, where), end); }
+Tensor arange(Index start, int64_t end, int64_t step) {
+  CallSite site(start.where);
+  if (step == 0)
+    throw Error("step must be nonzero");
+  if (step > 0 ? start.number > end : start.number < end)
     throw Error("upper bound and larger bound inconsistent with step sign");
-  Tensor tensor = empty({end}, kInt64, where);
-  auto *values = static_cast<int64_t *>(tensor.impl->storage->base->buffer->data);
-  for (int64_t i = 0; i < end; ++i)
-    values[i] = i;
+  // Differences of any two numbers fit without a sign.
+  auto from = static_cast<uint64_t>(start.number), to = static_cast<uint64_t>(end), width = static_cast<uint64_t>(step);
+  uint64_t way = step > 0 ? to - from : from - to, stride = step > 0 ? width : -width;
+  uint64_t count = way / stride + (way % stride != 0);
+  Tensor tensor = empty({static_cast<int64_t>(count)}, kInt64, start.where);
+  auto *values = static_cast<uint64_t *>(tensor.impl->storage->base->buffer->data);
+  for (uint64_t i = 0; i < count; ++i)
+    values[i] = from + i * width;
   return tensor;
 }
 Tensor zeros_like(const Tensor &other, Here where) { return zeros(other.sizes(), other.dtype(), where); }
 Tensor ones_like(const Tensor &other, Here where) { return ones(other.sizes(), other.dtype(), where); }
-Tensor runtime_scalar(double value, ScalarType dtype) { return full({}, value, dtype); }
+Tensor runtime_scalar(double value, ScalarType dtype) { return record::filled({}, value, dtype); }
 
 Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows, Here where) {
   CallSite site(where);

@@ -8,7 +8,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <bit>
 #include <cassert>
+#include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <string_view>
 
 using namespace mlir;
@@ -40,20 +42,29 @@ ModuleScope::ModuleScope(const std::string &name, const std::source_location &wh
 }
 ModuleScope::~ModuleScope() { currentPath.resize(previousLength); }
 
-static std::string placed(const std::string &message) {
+static std::string placed(const std::string &message, const char *kind) {
   std::string text;
   if (currentSite)
     text = std::string(currentSite->file_name()) + ":" + std::to_string(currentSite->line()) + ":" +
-           std::to_string(currentSite->column()) + ": error: ";
+           std::to_string(currentSite->column()) + ": " + kind + ": ";
   if (!currentPath.empty())
     text += "in " + currentPath + ": ";
   return text + message;
 }
 
-Error::Error(const std::string &message) : std::runtime_error(placed(message)), text(message) {}
+Error::Error(const std::string &message) : std::runtime_error(placed(message, "error")), text(message) {}
 Error::Error(const std::string &message, const std::string &file, unsigned line, unsigned column)
     : std::runtime_error(file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": error: " + message),
       text(message) {}
+
+void record::warnOnce(const std::string &text) {
+  static std::mutex mutex;
+  static std::set<std::string> told;
+  std::string line = placed(text, "warning");
+  std::lock_guard lock(mutex);
+  if (told.insert(line).second)
+    std::fprintf(stderr, "%s\n", line.c_str());
+}
 
 NoGradGuard::NoGradGuard() : previous(record::gradMode()) { record::gradMode() = false; }
 NoGradGuard::~NoGradGuard() { record::gradMode() = previous; }
@@ -384,7 +395,7 @@ Value Recorder::constant(double value, ScalarType dtype) {
 Value Recorder::number(double value, ScalarType dtype) {
   Recorded *&record = numbers[{std::bit_cast<uint64_t>(value), static_cast<uint64_t>(dtype)}];
   if (!record)
-    record = &recordOf(leafValue(full({}, value, dtype).impl->storage->base));
+    record = &recordOf(leafValue(filled({}, value, dtype).impl->storage->base));
   return record->value;
 }
 
@@ -477,6 +488,8 @@ void reset_peak_bytes() { ember_rt_reset_peak(); }
 void set_num_threads(int count) {
   if (count < 1)
     throw Error("set_num_threads expects a positive integer, got " + std::to_string(count));
+  if (count > 1024)
+    throw Error("set_num_threads: expected 1 to 1024, got " + std::to_string(count));
   setProcessThreads(count);
 }
 int get_num_threads() { return static_cast<int>(ember_rt_pool_size(processPool())); }

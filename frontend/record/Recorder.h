@@ -249,6 +249,8 @@ int64_t opsRecordedSoFar();
 bool &gradMode();
 /// The place of the outermost call into ember on this thread; null outside of calls.
 const std::source_location *callSite();
+/// A line on stderr with the place of the call, once for each place.
+void warnOnce(const std::string &text);
 /// `net.2.conv1`: the modules that this thread is in.
 const std::string &modulePath();
 

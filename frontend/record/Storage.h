@@ -81,6 +81,8 @@ private:
 /// A dimension counted from the end as one from the front. Throws PyTorch's text where there is none.
 int64_t wrapDim(int64_t dim, int64_t rank);
 std::string shapeText(const Shape &shape);
+/// `full` of what the dtype may not have: numbers of arithmetic wrap.
+Tensor filled(Shape shape, double value, ScalarType dtype, Here where = Here::current());
 /// A tensor of its own storage.
 Tensor tensorOf(NodeRef node);
 /// A view one step on.

@@ -26,6 +26,8 @@ std::string dtype_name(ScalarType dtype) {
   return std::string("torch.") + names[static_cast<int>(dtype)];
 }
 
+std::ostream &operator<<(std::ostream &stream, ScalarType dtype) { return stream << dtype_name(dtype); }
+
 std::ostream &operator<<(std::ostream &stream, const Size &size) {
   stream << "torch.Size([";
   for (size_t i = 0; i < size.size(); ++i)
@@ -192,8 +194,13 @@ Tensor Tensor::grad() const {
   const std::shared_ptr<GradSlot> &slot = impl->isView() ? impl->gradient : base->leaf ? base->leaf : base->retained;
   return slot ? slot->get() : Tensor();
 }
-void Tensor::set_grad(const Tensor &gradient) {
+void Tensor::set_grad(const Tensor &gradient, Here where) {
+  CallSite site(where);
   requireDefined(*this);
+  if (gradient.defined() && gradient.dtype() != dtype())
+    throw Error("assigned grad has data of a different type");
+  if (gradient.defined() && gradient.sizes() != sizes())
+    throw Error("assigned grad has data of a different size");
   std::lock_guard lock(Recorder::get().mutex);
   const NodeRef &base = impl->storage->base;
   std::shared_ptr<GradSlot> &slot = impl->isView() ? impl->gradient : base->leaf || is_leaf() ? base->leaf : base->retained;

@@ -147,7 +147,14 @@ Tensor Tensor::expand(Shape shape, Here where) const {
   }
   return viewOf(*this, {ViewStep::Kind::Expand, target, {}, "ExpandBackward0"});
 }
-Tensor Tensor::squeeze(int64_t dim, Here where) const {
+Tensor Tensor::squeeze(Here where) const {
+  CallSite site(where);
+  Size all = sizes();
+  Shape shape;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(shape), [](int64_t size) { return size != 1; });
+  return reshaped(*this, shape, "SqueezeBackward0");
+}
+Tensor Tensor::squeezed(int64_t dim, Here where) const {
   CallSite site(where);
   Size shape = sizes();
   dim = wrapDim(dim, shape.size());
@@ -161,6 +168,12 @@ Tensor Tensor::unsqueeze(int64_t dim, Here where) const {
   Size shape = sizes();
   shape.insert(shape.begin() + wrapDim(dim, shape.size() + 1), 1);
   return reshaped(*this, shape, "UnsqueezeBackward0");
+}
+Tensor Tensor::operator[](const Index &index) const {
+  CallSite site(index.where);
+  if (dim() == 0)
+    throw Error("invalid index of a 0-dim tensor. Use `tensor.item<T>()` to convert a 0-dim tensor to a number");
+  return select(0, index.number, index.where);
 }
 Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step, Here where) const {
   CallSite site(where);
@@ -232,7 +245,9 @@ Tensor &copyOver(Tensor &target, const Tensor &source, Here where, const char *f
 } // namespace record
 
 Tensor &Tensor::copy_(const Tensor &source, Here where) { return copyOver(*this, source, where, "CopyBackwards"); }
-Tensor &Tensor::fill_(double value, Here where) { return copyOver(*this, full({}, value, dtype()), where, "FillBackward0"); }
+Tensor &Tensor::fill_(double value, Here where) {
+  return copyOver(*this, full({}, value, dtype(), where), where, "FillBackward0");
+}
 Tensor &Tensor::zero_(Here where) { return copyOver(*this, full({}, 0, dtype()), where, "ZeroBackward0"); }
 
 } // namespace ember

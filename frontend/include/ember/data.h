@@ -30,9 +30,11 @@ public:
 /// Tensors indexed along their first dimension, which they share.
 class TensorDataset : public Dataset {
 public:
-  explicit TensorDataset(std::vector<Tensor> tensors);
+  explicit TensorDataset(std::vector<Tensor> tensors, Here where = Here::current());
   template <typename... Tensors>
-  explicit TensorDataset(const Tensor &first, const Tensors &...rest) : TensorDataset(std::vector<Tensor>{first, rest...}) {}
+    requires(std::is_same_v<Tensors, Tensor> && ...)
+  explicit TensorDataset(const Operand &first, const Tensors &...rest)
+      : TensorDataset(std::vector<Tensor>{first.tensor, rest...}, first.where) {}
   int64_t size() const override;
   Fields get(int64_t index) const override;
   Fields batch(const std::vector<int64_t> &indices) const override;
@@ -61,11 +63,11 @@ struct DataLoaderOptions {
 /// the same seed. Throws PyTorch's text for options that exclude each other.
 class DataLoader {
 public:
-  DataLoader(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options);
+  DataLoader(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options, Here where = Here::current());
   template <typename D>
     requires std::is_base_of_v<Dataset, D>
-  DataLoader(D dataset, DataLoaderOptions options)
-      : DataLoader(std::make_shared<const D>(std::move(dataset)), std::move(options)) {}
+  DataLoader(D dataset, DataLoaderOptions options, Here where = Here::current())
+      : DataLoader(std::make_shared<const D>(std::move(dataset)), std::move(options), where) {}
 
   /// Batches in an epoch.
   int64_t size() const;

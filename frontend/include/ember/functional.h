@@ -12,7 +12,8 @@ namespace ember::functional {
 Tensor relu(const Tensor &input, bool inplace = false, Here where = Here::current());
 /// x Φ(x); "none": by erf, "tanh": by the tanh formula.
 Tensor gelu(const Tensor &input, const std::string &approximate = "none", Here where = Here::current());
-/// exp(x) / sum of exp(x) along `dim`, and its logarithm; float. No dim: 0 for an input of rank 0, 1 or 3, else 1, as in PyTorch.
+/// exp(x) / sum of exp(x) along `dim`, and its logarithm; float. No dim: 0 for an input of rank 0, 1 or 3, else 1, with a
+/// warning, as in PyTorch.
 Tensor softmax(const Tensor &input, std::optional<int64_t> dim = {}, Here where = Here::current());
 Tensor log_softmax(const Tensor &input, std::optional<int64_t> dim = {}, Here where = Here::current());
 /// input (*, in) times weight (out, in) transposed, plus bias (out) where defined.
@@ -44,7 +45,7 @@ Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, 
                   Here where = Here::current());
 /// Training: each element is 0 with probability p, else divided by 1 - p. Draws two words of the default generator an element.
 Tensor dropout(const Tensor &input, double p = 0.5, bool training = true, bool inplace = false, Here where = Here::current());
-/// reduction: "mean", "sum" or "none".
+/// reduction: "mean", "sum" or "none". A target of another shape is broadcast, with a warning.
 Tensor mse_loss(const Tensor &input, const Tensor &target, const std::string &reduction = "mean", Here where = Here::current());
 struct CrossEntropyOptions {
   Tensor weight = {};             // (C), a factor for each class; undefined: 1

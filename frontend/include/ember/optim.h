@@ -44,7 +44,7 @@ public:
   /// Updates every parameter that has a gradient, in place, without recording gradients. Ends the recorded program.
   void step();
   void zero_grad(bool set_to_none = true);
-  void add_param_group(ParameterGroup group);
+  void add_param_group(ParameterGroup group, Here where = Here::current());
 
   std::vector<ParameterGroup> &param_groups() { return groups; }
   const std::vector<ParameterGroup> &param_groups() const { return groups; }
@@ -56,7 +56,7 @@ public:
   void check_state_dict(const OptimizerState &saved) const;
 
 protected:
-  Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults);
+  Optimizer(std::vector<ParameterGroup> groups, std::map<std::string, double> defaults, Here where);
   using State = std::map<std::string, Tensor>;
   /// Adds, as zeros, the tensors of one parameter's state that its update will read.
   virtual void initialize(const Tensor &parameter, const Hypers &hypers, State &state) const = 0;
@@ -89,8 +89,8 @@ struct SGDOptions {
 /// Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, in PyTorch's form.
 class SGD : public Optimizer {
 public:
-  SGD(std::vector<Tensor> parameters, SGDOptions options);
-  SGD(std::vector<ParameterGroup> groups, SGDOptions options);
+  SGD(std::vector<Tensor> parameters, SGDOptions options, Here where = Here::current());
+  SGD(std::vector<ParameterGroup> groups, SGDOptions options, Here where = Here::current());
 
 protected:
   void initialize(const Tensor &parameter, const Hypers &hypers, State &state) const override;
@@ -106,11 +106,11 @@ struct AdamOptions {
 /// added to the gradient. Source: Kingma & Ba, "Adam", ICLR 2015.
 class Adam : public Optimizer {
 public:
-  Adam(std::vector<Tensor> parameters, AdamOptions options);
-  Adam(std::vector<ParameterGroup> groups, AdamOptions options);
+  Adam(std::vector<Tensor> parameters, AdamOptions options = {}, Here where = Here::current());
+  Adam(std::vector<ParameterGroup> groups, AdamOptions options = {}, Here where = Here::current());
 
 protected:
-  Adam(std::vector<ParameterGroup> groups, AdamOptions options, bool decoupled);
+  Adam(std::vector<ParameterGroup> groups, AdamOptions options, bool decoupled, Here where);
   void initialize(const Tensor &parameter, const Hypers &hypers, State &state) const override;
   void update(Tensor &parameter, const Tensor &gradient, const Hypers &hypers, State &state) override;
   bool countsSteps() const override { return true; }
@@ -127,8 +127,8 @@ struct AdamWOptions {
 /// Adam with decoupled weight decay: p *= 1 - lr weight_decay before the update. Source: Loshchilov & Hutter, ICLR 2019.
 class AdamW : public Adam {
 public:
-  AdamW(std::vector<Tensor> parameters, AdamWOptions options = {});
-  AdamW(std::vector<ParameterGroup> groups, AdamWOptions options = {});
+  AdamW(std::vector<Tensor> parameters, AdamWOptions options = {}, Here where = Here::current());
+  AdamW(std::vector<ParameterGroup> groups, AdamWOptions options = {}, Here where = Here::current());
 };
 
 /// Sets the learning rate of every group, at construction and at each `step`, which is called after the optimizer's. A scheduler
@@ -150,7 +150,7 @@ public:
 protected:
   /// last_epoch -1: from the start. Else the groups must have had a scheduler before. A subclass calls `step` when it is
   /// complete.
-  LRScheduler(Optimizer &optimizer, int64_t last_epoch);
+  LRScheduler(Optimizer &optimizer, int64_t last_epoch, Here where);
   /// The new rates, by group, from the current ones.
   virtual std::vector<double> rates() const = 0;
   /// Adds the scheduler's own numbers to a state, or takes them from one.
@@ -164,7 +164,7 @@ protected:
 /// lr *= gamma every step_size epochs.
 class StepLR : public LRScheduler {
 public:
-  StepLR(Optimizer &optimizer, int64_t step_size, double gamma = 0.1, int64_t last_epoch = -1);
+  StepLR(Optimizer &optimizer, int64_t step_size, double gamma = 0.1, int64_t last_epoch = -1, Here where = Here::current());
 
 protected:
   std::vector<double> rates() const override;
@@ -180,7 +180,8 @@ private:
 /// Source: Loshchilov & Hutter, "SGDR", ICLR 2017.
 class CosineAnnealingLR : public LRScheduler {
 public:
-  CosineAnnealingLR(Optimizer &optimizer, int64_t T_max, double eta_min = 0, int64_t last_epoch = -1);
+  CosineAnnealingLR(Optimizer &optimizer, int64_t T_max, double eta_min = 0, int64_t last_epoch = -1,
+                    Here where = Here::current());
 
 protected:
   std::vector<double> rates() const override;

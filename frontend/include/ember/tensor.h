@@ -4,6 +4,7 @@
 #include "ember/error.h"
 #include "ember/random.h"
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
@@ -24,6 +25,7 @@ inline constexpr ScalarType kFloat64 = ScalarType::Float64, kFloat32 = ScalarTyp
 bool is_floating(ScalarType dtype);
 /// `torch.float32` and so on.
 std::string dtype_name(ScalarType dtype);
+std::ostream &operator<<(std::ostream &stream, ScalarType dtype);
 
 /// The dtype that holds a C++ type.
 template <typename T> constexpr ScalarType dtype_of() {
@@ -60,6 +62,13 @@ class TensorImpl;
 }
 using Here = std::source_location;
 
+/// A place along a dimension, from its end where negative, and where it was written.
+struct Index {
+  template <std::integral T> Index(T number, Here where = Here::current()) : number(static_cast<int64_t>(number)), where(where) {}
+  int64_t number;
+  Here where;
+};
+
 /// A shared handle on a tensor: copies are the same tensor.
 class Tensor {
 public:
@@ -77,7 +86,9 @@ public:
   bool is_floating_point() const { return is_floating(dtype()); }
 
   // ---- values: each look runs what is pending
+  /// The one element, converted to T.
   template <typename T> T item(Here where = Here::current()) const;
+  /// All elements in row-major order, converted to T.
   template <typename T> std::vector<T> to_vector(Here where = Here::current()) const;
   /// Row-major memory, valid until the tensor is written next. Throws for a tensor that requires a gradient, and for another T
   /// than the dtype's.
@@ -90,7 +101,8 @@ public:
   /// Keeps the gradient of a tensor that is no leaf in `.grad`.
   void retain_grad(Here where = Here::current());
   Tensor grad() const;
-  void set_grad(const Tensor &gradient);
+  /// Throws where the gradient has another shape or dtype.
+  void set_grad(const Tensor &gradient, Here where = Here::current());
   void backward(const Tensor &gradient = {}, bool retain_graph = false, bool create_graph = false,
                 Here where = Here::current()) const;
   Tensor detach() const;
@@ -106,9 +118,13 @@ public:
   Tensor permute(Shape dims, Here where = Here::current()) const;
   Tensor t(Here where = Here::current()) const;
   Tensor expand(Shape shape, Here where = Here::current()) const;
-  Tensor squeeze(int64_t dim, Here where = Here::current()) const;
+  /// Without every dimension of size 1, or without `dim` where its size is 1.
+  Tensor squeeze(Here where = Here::current()) const;
+  template <std::integral T> Tensor squeeze(T dim, Here where = Here::current()) const { return squeezed(dim, where); }
   Tensor unsqueeze(int64_t dim, Here where = Here::current()) const;
   Tensor select(int64_t dim, int64_t index, Here where = Here::current()) const;
+  /// select along the first dimension.
+  Tensor operator[](const Index &index) const;
   Tensor slice(int64_t dim, int64_t start, int64_t end, int64_t step = 1, Here where = Here::current()) const;
   Tensor narrow(int64_t dim, int64_t start, int64_t length, Here where = Here::current()) const;
 
@@ -123,6 +139,10 @@ public:
   Tensor &sub_(const Operand &other);
   Tensor &mul_(const Operand &other);
   Tensor &div_(const Operand &other);
+  Tensor &operator+=(const Operand &other) { return add_(other); }
+  Tensor &operator-=(const Operand &other) { return sub_(other); }
+  Tensor &operator*=(const Operand &other) { return mul_(other); }
+  Tensor &operator/=(const Operand &other) { return div_(other); }
   Tensor &relu_(Here where = Here::current());
   Tensor &copy_(const Tensor &source, Here where = Here::current());
   Tensor &fill_(double value, Here where = Here::current());
@@ -159,17 +179,33 @@ public:
   Tensor pow(const Operand &exponent) const;
   Tensor div(const Operand &other) const;
 
-  // ---- reductions
+  Tensor matmul(const Tensor &other, Here where = Here::current()) const;
+
+  // ---- reductions: over all dimensions, over those of a list, or over one
   Tensor sum(Here where = Here::current()) const;
   Tensor sum(Shape dims, bool keepdim = false, Here where = Here::current()) const;
+  template <std::integral T> Tensor sum(T dim, bool keepdim = false, Here where = Here::current()) const {
+    return sum(Shape{static_cast<int64_t>(dim)}, keepdim, where);
+  }
   Tensor mean(Here where = Here::current()) const;
   Tensor mean(Shape dims, bool keepdim = false, Here where = Here::current()) const;
+  template <std::integral T> Tensor mean(T dim, bool keepdim = false, Here where = Here::current()) const {
+    return mean(Shape{static_cast<int64_t>(dim)}, keepdim, where);
+  }
   Tensor max(Here where = Here::current()) const;
   Tensor amax(Shape dims, bool keepdim = false, Here where = Here::current()) const;
+  template <std::integral T> Tensor amax(T dim, bool keepdim = false, Here where = Here::current()) const {
+    return amax(Shape{static_cast<int64_t>(dim)}, keepdim, where);
+  }
+  /// Of all elements in row-major order.
+  Tensor argmax(Here where = Here::current()) const;
   Tensor argmax(int64_t dim, bool keepdim = false, Here where = Here::current()) const;
   Tensor var(Shape dims, int64_t correction = 1, bool keepdim = false, Here where = Here::current()) const;
 
   std::shared_ptr<record::TensorImpl> impl;
+
+private:
+  Tensor squeezed(int64_t dim, Here where) const;
 };
 
 /// A tensor or a number, with the place where it was written: what operators take, so that they know the user's line.
@@ -197,7 +233,7 @@ Tensor operator+(const Operand &a, const Operand &b);
 Tensor operator-(const Operand &a, const Operand &b);
 Tensor operator*(const Operand &a, const Operand &b);
 Tensor operator/(const Operand &a, const Operand &b);
-Tensor operator-(const Tensor &a);
+Tensor operator-(const Operand &a);
 Tensor operator==(const Operand &a, const Operand &b);
 Tensor operator!=(const Operand &a, const Operand &b);
 Tensor operator<(const Operand &a, const Operand &b);
@@ -210,8 +246,11 @@ std::ostream &operator<<(std::ostream &stream, const Tensor &tensor);
 Tensor empty(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor zeros(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor ones(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
+/// Throws where the dtype has no such number: 300 as uint8, infinity as int64.
 Tensor full(Shape shape, double value, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor arange(int64_t end, Here where = Here::current());
+/// start, start + step, … before end; int64.
+Tensor arange(Index start, int64_t end, int64_t step = 1);
 Tensor rand(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor randn(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
 Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype = kInt64, Here where = Here::current());
@@ -231,6 +270,7 @@ template <typename T> Tensor tensor(std::initializer_list<T> values, Here where 
 }
 template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, Here where = Here::current()) {
   std::vector<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>> list; // a vector of bools has no bytes
+  CallSite site(where);
   for (const auto &row : rows) {
     if (row.size() != rows.begin()->size())
       throw Error("expected sequence of length " + std::to_string(rows.begin()->size()) + " at dim 1 (got " +

@@ -5,6 +5,7 @@
 #include "ember/nn/module.h"
 
 #include <array>
+#include <concepts>
 #include <optional>
 
 namespace ember::nn {
@@ -16,13 +17,21 @@ struct Pair {
   Pair(int64_t height, int64_t width) : height(height), width(width) {}
 };
 
+/// The handle NAME of a layer: its constructor takes PARAMETERS, and tells mistakes with the caller's line.
+/// (0 is no pointer: hence the template.)
+#define EMBER_LAYER(NAME, PARAMETERS, ...)                                                                                       \
+  class NAME : public ModuleHolder<NAME##Impl> {                                                                                 \
+  public:                                                                                                                        \
+    explicit NAME PARAMETERS : ModuleHolder(where, std::in_place, __VA_ARGS__) {}                                                \
+    template <std::same_as<std::shared_ptr<NAME##Impl>> Pointer> explicit NAME(Pointer impl) : ModuleHolder(std::move(impl)) {}  \
+  }
+
 /// y = x Wᵀ + b. input: (*, in_features), output: (*, out_features). weight: (out_features, in_features), uniform in
 /// ±1/√in_features, then bias likewise.
 class LinearImpl : public Module {
 public:
   LinearImpl(int64_t in_features, int64_t out_features, bool bias = true, ScalarType dtype = kFloat32);
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "Linear"; }
   std::string extra_repr() const override;
 
   Tensor weight, bias;
@@ -30,7 +39,10 @@ public:
 private:
   int64_t inFeatures, outFeatures;
 };
-EMBER_MODULE(Linear);
+EMBER_LAYER(Linear,
+            (int64_t in_features, int64_t out_features, bool bias = true, ScalarType dtype = kFloat32,
+             Here where = Here::current()),
+            in_features, out_features, bias, dtype);
 
 /// Rows and columns at each border; or "same" (the output is as large as the input) or "valid" (none).
 struct Padding : Pair {
@@ -56,7 +68,6 @@ class Conv2dImpl : public Module {
 public:
   Conv2dImpl(int64_t in_channels, int64_t out_channels, Pair kernel_size, Conv2dOptions options = {});
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "Conv2d"; }
   std::string extra_repr() const override;
 
   Tensor weight, bias;
@@ -68,7 +79,10 @@ private:
   Pair kernelSize;
   Conv2dOptions options;
 };
-EMBER_MODULE(Conv2d);
+EMBER_LAYER(Conv2d,
+            (int64_t in_channels, int64_t out_channels, Pair kernel_size, Conv2dOptions options = {},
+             Here where = Here::current()),
+            in_channels, out_channels, kernel_size, std::move(options));
 
 struct BatchNormOptions {
   double eps = 1e-5;
@@ -83,7 +97,6 @@ class BatchNorm2dImpl : public Module {
 public:
   explicit BatchNorm2dImpl(int64_t num_features, BatchNormOptions options = {});
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "BatchNorm2d"; }
   std::string extra_repr() const override;
 
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
@@ -92,14 +105,14 @@ private:
   int64_t numFeatures;
   BatchNormOptions options;
 };
-EMBER_MODULE(BatchNorm2d);
+EMBER_LAYER(BatchNorm2d, (int64_t num_features, BatchNormOptions options = {}, Here where = Here::current()), num_features,
+            options);
 
 /// A layer without state that applies one function, element by element or along a dimension.
 #define EMBER_ACTIVATION(NAME)                                                                                                   \
   class NAME##Impl : public Module {                                                                                             \
   public:                                                                                                                        \
     Tensor forward(const Tensor &input) override;                                                                                \
-    std::string type_name() const override { return #NAME; }                                                                     \
   };                                                                                                                             \
   EMBER_MODULE(NAME)
 
@@ -112,39 +125,36 @@ class ReLUImpl : public Module {
 public:
   explicit ReLUImpl(bool inplace = false) : inplace(inplace) {}
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "ReLU"; }
   std::string extra_repr() const override { return inplace ? "inplace=True" : ""; }
 
 private:
   bool inplace;
 };
-EMBER_MODULE(ReLU);
+EMBER_LAYER(ReLU, (bool inplace = false, Here where = Here::current()), inplace);
 
 /// x Φ(x); approximate is "none" (erf) or "tanh".
 class GELUImpl : public Module {
 public:
   explicit GELUImpl(std::string approximate = "none");
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "GELU"; }
   std::string extra_repr() const override;
 
 private:
   std::string approximate;
 };
-EMBER_MODULE(GELU);
+EMBER_LAYER(GELU, (std::string approximate = "none", Here where = Here::current()), std::move(approximate));
 
 /// functional::softmax.
 class SoftmaxImpl : public Module {
 public:
   explicit SoftmaxImpl(std::optional<int64_t> dim = {});
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "Softmax"; }
   std::string extra_repr() const override;
 
 private:
   std::optional<int64_t> dim;
 };
-EMBER_MODULE(Softmax);
+EMBER_LAYER(Softmax, (std::optional<int64_t> dim = {}, Here where = Here::current()), dim);
 
 struct MaxPoolOptions {
   std::optional<Pair> stride = {}; // the kernel's
@@ -160,14 +170,21 @@ public:
   Tensor forward(const Tensor &input) override;
   /// PyTorch's return_indices: also where in the input's plane each value was found, h W + w.
   std::pair<Tensor, Tensor> forward_with_indices(const Tensor &input);
-  std::string type_name() const override { return "MaxPool2d"; }
   std::string extra_repr() const override;
 
 private:
   Pair kernelSize;
   MaxPoolOptions options;
 };
-EMBER_MODULE(MaxPool2d);
+class MaxPool2d : public ModuleHolder<MaxPool2dImpl> {
+public:
+  explicit MaxPool2d(Pair kernel_size, MaxPoolOptions options = {}, Here where = Here::current())
+      : ModuleHolder(where, std::in_place, kernel_size, options) {}
+  MaxPool2d(Pair kernel_size, Pair stride, Pair padding = 0, Here where = Here::current())
+      : ModuleHolder(where, std::in_place, kernel_size, stride, padding) {}
+  template <std::same_as<std::shared_ptr<MaxPool2dImpl>> Pointer>
+  explicit MaxPool2d(Pointer impl) : ModuleHolder(std::move(impl)) {}
+};
 
 struct AvgPoolOptions {
   std::optional<Pair> stride = {}; // the kernel's
@@ -182,27 +199,33 @@ public:
   explicit AvgPool2dImpl(Pair kernel_size, AvgPoolOptions options = {});
   AvgPool2dImpl(Pair kernel_size, Pair stride, Pair padding = 0) : AvgPool2dImpl(kernel_size, AvgPoolOptions{stride, padding}) {}
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "AvgPool2d"; }
   std::string extra_repr() const override;
 
 private:
   Pair kernelSize;
   AvgPoolOptions options;
 };
-EMBER_MODULE(AvgPool2d);
+class AvgPool2d : public ModuleHolder<AvgPool2dImpl> {
+public:
+  explicit AvgPool2d(Pair kernel_size, AvgPoolOptions options = {}, Here where = Here::current())
+      : ModuleHolder(where, std::in_place, kernel_size, options) {}
+  AvgPool2d(Pair kernel_size, Pair stride, Pair padding = 0, Here where = Here::current())
+      : ModuleHolder(where, std::in_place, kernel_size, stride, padding) {}
+  template <std::same_as<std::shared_ptr<AvgPool2dImpl>> Pointer>
+  explicit AvgPool2d(Pointer impl) : ModuleHolder(std::move(impl)) {}
+};
 
 /// Joins dimensions start_dim…end_dim into one.
 class FlattenImpl : public Module {
 public:
   explicit FlattenImpl(int64_t start_dim = 1, int64_t end_dim = -1);
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "Flatten"; }
   std::string extra_repr() const override;
 
 private:
   int64_t startDim, endDim;
 };
-EMBER_MODULE(Flatten);
+EMBER_LAYER(Flatten, (int64_t start_dim = 1, int64_t end_dim = -1, Here where = Here::current()), start_dim, end_dim);
 
 /// In training, zeroes each element with probability p and scales the rest by 1 / (1 - p). inplace: the input is written then,
 /// and is the result.
@@ -210,14 +233,13 @@ class DropoutImpl : public Module {
 public:
   explicit DropoutImpl(double p = 0.5, bool inplace = false);
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "Dropout"; }
   std::string extra_repr() const override;
 
 private:
   double probability;
   bool inplace;
 };
-EMBER_MODULE(Dropout);
+EMBER_LAYER(Dropout, (double p = 0.5, bool inplace = false, Here where = Here::current()), p, inplace);
 
 /// Modules one after the other, named 0, 1, …, or as told. Write them in braces: C++ makes what stands in braces in the order
 /// written, so that weights are drawn in PyTorch's order; what stands in parentheses it makes in any (gcc from the last on).
@@ -227,7 +249,6 @@ public:
   template <typename Holder> void push_back(const Holder &holder) { adopt(std::to_string(all_children().size()), holder.ptr()); }
   template <typename Holder> void push_back(std::string name, const Holder &holder) { adopt(std::move(name), holder.ptr()); }
   Tensor forward(const Tensor &input) override;
-  std::string type_name() const override { return "Sequential"; }
 };
 
 class Sequential : public ModuleHolder<SequentialImpl> {
@@ -258,5 +279,7 @@ public:
 private:
   functional::CrossEntropyOptions options;
 };
+
+#undef EMBER_LAYER
 
 } // namespace ember::nn

@@ -78,8 +78,8 @@ public:
 
   /// `Linear(in_features=3, out_features=4, bias=True)`, nested as PyTorch prints it.
   std::string repr() const;
-  /// The class's name and what stands in the parentheses.
-  virtual std::string type_name() const { return "Module"; }
+  /// The class's name without `Impl`, and what stands in the parentheses.
+  virtual std::string type_name() const;
   virtual std::string extra_repr() const { return ""; }
 
 protected:
@@ -109,6 +109,10 @@ public:
     requires std::is_constructible_v<Impl, Args...>
   explicit ModuleHolder(Args &&...args) : impl(std::make_shared<Impl>(std::forward<Args>(args)...)) {}
   explicit ModuleHolder(std::shared_ptr<Impl> impl) : impl(std::move(impl)) {}
+  /// A mistake in the arguments is told with this place.
+  template <typename... Args>
+  ModuleHolder(std::source_location where, std::in_place_t, Args &&...args)
+      : ModuleHolder((CallSite(where), std::make_shared<Impl>(std::forward<Args>(args)...))) {}
 
   Tensor operator()(const Tensor &input, std::source_location where = std::source_location::current()) const {
     return (*impl)(input, where);
