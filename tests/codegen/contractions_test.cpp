@@ -26,6 +26,7 @@ std::string nameOf(const Product &p) {
   return p.m + "x" + p.n + "x" + p.k + (p.leftTransposed ? "_left" : "") + (p.rightTransposed ? "_right" : "") + "_" + p.element;
 }
 
+void PrintTo(const Product &own, std::ostream *out) { *out << nameOf(own); }
 class Products : public testing::TestWithParam<Product> {};
 
 TEST_P(Products, MatchReferenceInEveryForm) {
@@ -95,6 +96,7 @@ std::string nameOf(const Convolution &c) {
   return name;
 }
 
+void PrintTo(const Convolution &own, std::ostream *out) { *out << nameOf(own); }
 class Convolutions : public testing::TestWithParam<Convolution> {
 protected:
   static std::string tensorOf(std::initializer_list<int64_t> sizes) {

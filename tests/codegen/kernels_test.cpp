@@ -189,6 +189,7 @@ const Case kCases[] = {
      64},
 };
 
+void PrintTo(const Case &own, std::ostream *out) { *out << own.name; }
 class Kernels : public testing::TestWithParam<Case> {};
 
 TEST_P(Kernels, MatchReferenceAndEachOther) { checkProgram(GetParam().text, GetParam().ulps); }

@@ -110,6 +110,7 @@ template <typename Real, typename Bits> void check(const Function &function, con
   }
 }
 
+void PrintTo(const Function &own, std::ostream *out) { *out << own.name; }
 class MathFunctions : public testing::TestWithParam<Function> {};
 
 TEST_P(MathFunctions, SingleWithinDeclaredUlps) { check<float, uint32_t>(GetParam(), "f32", GetParam().ulpsSingle); }

@@ -161,6 +161,7 @@ std::vector<Case> allCases() {
   return all;
 }
 
+void PrintTo(const Case &own, std::ostream *out) { *out << own.name; }
 class Nests : public testing::TestWithParam<Case> {};
 
 TEST_P(Nests, MatchReferenceAndEachOther) { checkProgram(GetParam().text, GetParam().ulps); }

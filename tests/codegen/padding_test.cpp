@@ -76,6 +76,14 @@ struct Convolution {
   const char *element = "f32";
 };
 
+std::string nameOf(const Convolution &c) {
+  std::string name = c.element;
+  for (int64_t number : {c.batch, c.in, c.out, c.size, c.kernel, c.stride, c.padding, c.dilation, c.groups})
+    name += "_" + std::to_string(number);
+  return name;
+}
+void PrintTo(const Convolution &own, std::ostream *out) { *out << nameOf(own); }
+
 class PaddedConvolutions : public testing::TestWithParam<Convolution> {};
 
 TEST_P(PaddedConvolutions, LeaveOutWhatIsNotThere) {
@@ -104,13 +112,8 @@ constexpr Convolution kConvolutions[] = {
     {1, 80, 4, 6, 3, 1, 1, 1, 1},                                       // several blocks of depth
     {2, 3, 4, 5, 3, 1, 1, 1, 1, "f64"}, {2, 3, 4, 9, 3, 2, 1, 1, 1, "bf16"},
 };
-INSTANTIATE_TEST_SUITE_P(All, PaddedConvolutions, testing::ValuesIn(kConvolutions), [](const auto &info) {
-  const Convolution &c = info.param;
-  std::string name = c.element;
-  for (int64_t number : {c.batch, c.in, c.out, c.size, c.kernel, c.stride, c.padding, c.dilation, c.groups})
-    name += "_" + std::to_string(number);
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(All, PaddedConvolutions, testing::ValuesIn(kConvolutions),
+                         [](const auto &info) { return nameOf(info.param); });
 
 TEST(Padding, PoolingLeavesOutWhatIsNotThere) {
   std::string window = " kernel [3, 3] stride [2, 2] padding [1, 1] : ";

@@ -116,6 +116,7 @@ const std::vector<Case> &cases() {
   return all;
 }
 
+void PrintTo(const Case &own, std::ostream *out) { *out << own.name; }
 class Gradient : public testing::TestWithParam<Case> {};
 
 // A scalar of the outputs that weighs every element differently.

@@ -119,6 +119,7 @@ struct Case {
   std::function<std::unique_ptr<optim::Optimizer>(nn::Linear &)> make;
 };
 
+void PrintTo(const Case &own, std::ostream *out) { *out << own.name; }
 class Optimizers : public testing::TestWithParam<Case> {};
 
 // Ten steps, a changed rate in the middle; then what was saved goes on in another model.
