@@ -57,9 +57,17 @@ static void report(ember_model *model, int32_t status) { printf("%d %s\n", (int)
 static int mistakes(void) {
   ember_model *model = named_create(1);
   static const int64_t shapes[][4] = {/* of x, then of y */
-                                      {6, 5, 4, 5}, {7, 5, 3, 5}, {7, 5, 7, 5}, {6, 4, 3, 5}, {0, 5, 0, 5}, {8194, 5, 4097, 5},
-                                      {-2, 5, -1, 5}, {INT64_MAX, 5, 3, 5}, {INT64_MAX - 1, 5, INT64_MAX / 2, 5},
-                                      {INT64_MIN, 5, INT64_MIN, 5}, {6, 5, 3, INT64_MAX}};
+                                      {6, 5, 4, 5},
+                                      {7, 5, 3, 5},
+                                      {7, 5, 7, 5},
+                                      {6, 4, 3, 5},
+                                      {0, 5, 0, 5},
+                                      {8194, 5, 4097, 5},
+                                      {-2, 5, -1, 5},
+                                      {INT64_MAX, 5, 3, 5},
+                                      {INT64_MAX - 1, 5, INT64_MAX / 2, 5},
+                                      {INT64_MIN, 5, INT64_MIN, 5},
+                                      {6, 5, 3, INT64_MAX}};
   int64_t out_dims[] = {3, 7}, wrong_out[] = {4, 7}, dims[2];
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
     ember_tensor inputs[] = {{1, 2, shapes[i], x}, {1, 2, shapes[i] + 2, y}}, output = {1, 2, out_dims, z};
