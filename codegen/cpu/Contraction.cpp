@@ -89,7 +89,7 @@ KernelCode Contraction::emit(const Group &group, ModuleOp module, StringRef symb
     code.grain = emission->grain();
     code.nanosecondsPerUnit += emission->nanoseconds();
   }
-  code.extent = shapes[0].batchSize * units;
+  code.extent = units;
   function.finish();
   int64_t width = computeType(getElementTypeOrSelf(op->getResult(0).getType())).getIntOrFloatBitWidth() / 8;
   code.scratchBytes = SizeExpr(scratch * width);

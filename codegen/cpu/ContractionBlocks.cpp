@@ -9,7 +9,6 @@ namespace ember::cpu {
 
 constexpr int64_t kPackedRows = 32; // of a panel, before the next one's: what they are packed from stays in L1
 
-/// Does the share of [begin, end) of all batches' units; the function's own range counts `whole` units a batch.
 void ContractionEmission::emit(const SizeExpr &whole) {
   Value begin = f.begin, end = f.end;
   if (whole != units()) { // of several shapes, this one has other units

@@ -21,13 +21,13 @@ class ContractionEmission {
 public:
   ContractionEmission(const kernel::Group &group, const ContractionShape &shape, ir::Space &space, KernelFunction &function);
 
-  /// Units of work a batch: (block of columns, rows), a tile of rows each where their number is known.
+  /// Units of work: (batch, block of columns, rows), a tile of rows each where their number is known.
   ir::SizeExpr units() const;
   int64_t grain() const { return tiling.m ? 1 : kRowGrain; }
   double nanoseconds() const;
   int64_t scratchElements() const { return tileAt + tileElements; }
 
-  /// Does the share of [begin, end) of all batches' units; the function's own range counts `whole` units a batch.
+  /// Does the share of [begin, end) of the units; the function's own range counts `whole` of them.
   void emit(const ir::SizeExpr &whole);
 
 private:

@@ -31,10 +31,10 @@ ContractionEmission::ContractionEmission(const Group &group, const ContractionSh
   plan();
 }
 
-// Units of work a batch: (block of columns, rows), a tile of rows each where their number is known.
 SizeExpr ContractionEmission::units() const {
   int64_t unit = tiling.rowUnit();
-  return SizeExpr(tiling.columnBlocks) * (tiling.m ? SizeExpr((*tiling.m + unit - 1) / unit) : sizeOf(shape.rows));
+  return shape.batchSize * SizeExpr(tiling.columnBlocks) *
+         (tiling.m ? SizeExpr((*tiling.m + unit - 1) / unit) : sizeOf(shape.rows));
 }
 
 double ContractionEmission::nanoseconds() const {

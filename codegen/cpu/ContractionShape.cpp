@@ -108,7 +108,8 @@ private:
       place = number;
       (number < rank ? remainder.resultFactor : remainder.reducedFactor) = factor->constant();
     }
-    if (!ofResult || !reduced || shapeCount * divisor > kMostShapes)
+    auto isTaken = [&](const Remainder &other) { return other.resultLoop == *ofResult || other.reducedLoop == *reduced; };
+    if (!ofResult || !reduced || shapeCount * divisor > kMostShapes || llvm::any_of(remainders, isTaken))
       return;
     shapeCount *= divisor;
     remainder.resultLoop = *ofResult;
@@ -168,11 +169,13 @@ private:
     shape.op = op;
     SmallVector<SizeExpr> batchSizes;
     for (size_t loop = 0; loop < rowsBegin; ++loop) {
-      batchSizes.push_back(sizes[loop]);
-      shape.batchSize = shape.batchSize * sizes[loop];
+      batchSizes.push_back(parts[loop].count);
+      shape.batchSize = shape.batchSize * parts[loop].count;
     }
     shape.batch = out.loop(out.size(shape.batchSize));
-    shape.loops = delinearize(out, shape.batch, batchSizes);
+    auto turn = [&](const Expr &number, size_t loop) { return number * Expr(parts[loop].step) + Expr(parts[loop].first); };
+    for (auto [loop, number] : llvm::enumerate(delinearize(out, shape.batch, batchSizes)))
+      shape.loops.push_back(turn(number, loop));
     for (size_t loop = rowsBegin; loop < sizes.size(); ++loop) {
       Expr own(0);
       if (parts[loop].count != SizeExpr(1)) {
@@ -180,7 +183,7 @@ private:
         SmallVector<Dim> &side = loop < columnsBegin ? shape.rows : loop < rank ? shape.columns : shape.depth;
         side.push_back({own, parts[loop].count});
       }
-      shape.loops.push_back(own * Expr(parts[loop].step) + Expr(parts[loop].first));
+      shape.loops.push_back(turn(own, loop));
     }
     if (swapIsCheaper(shape)) {
       std::swap(shape.rows, shape.columns);

@@ -142,4 +142,21 @@ constexpr Convolution kConvolutions[] = {
 INSTANTIATE_TEST_SUITE_P(All, Convolutions, testing::ValuesIn(kConvolutions),
                          [](const auto &info) { return nameOf(info.param); });
 
+// With a constant operand no loop is a row or a column: every element is a batch of its own.
+TEST(ConstantOperands, OfStridedGradientsReachEveryElement) {
+  for (std::string stride : {"1, 1", "2, 2", "3, 2"})
+    for (std::string constant : {"w", "g"}) {
+      SCOPED_TRACE("stride " + stride + ", constant %" + constant);
+      std::string weight = "tensor<5x3x3x3xf32>", input = "tensor<2x3x7x9xf32>";
+      std::string output = "tensor<2x5x" + std::string(stride == "1, 1" ? "7x9" : stride == "2, 2" ? "4x5" : "3x5") + "xf32>";
+      std::string known = constant == "w" ? weight : output, other = constant == "w" ? output : weight;
+      std::string text = "func.func @main(%";
+      text += (constant == "w" ? "g" : "w") + std::string(": ") + other + ") -> " + input + " {\n%" + constant +
+              " = ember.constant dense<0.5> : " + known + "\n%0 = ember.conv2d_input_grad %w, %g stride [" + stride +
+              "] padding [1, 1] dilation [1, 1] groups 1 : " + weight + ", " + output + " -> " + input +
+              "\nreturn %0 : " + input + "\n}";
+      checkProgram(text, 60);
+    }
+}
+
 } // namespace
