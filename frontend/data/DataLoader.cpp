@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace ember::data {
@@ -74,7 +75,7 @@ static void requireConsistent(const DataLoaderOptions &options) {
 }
 
 DataLoader::DataLoader(std::shared_ptr<const Dataset> own, DataLoaderOptions given, Here where)
-    : dataset(std::move(own)), options(std::move(given)) {
+    : dataset(std::move(own)), options(std::move(given)), place(where) {
   CallSite site(where);
   requireConsistent(options);
   if (options.batch_sampler)
@@ -95,25 +96,18 @@ int64_t DataLoader::size() const { return options.batch_sampler ? options.batch_
 /// alone, so that workers change nothing.
 class DataLoader::Epoch {
 public:
-  Epoch(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions &options)
+  Epoch(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions &options, Here place)
       : dataset(std::move(dataset)), options(options), nextIndices(passOf(options)) {
     // The base seed that PyTorch hands to its workers; drawn without workers too.
     options.generator.value_or(default_generator()).random64();
-    for (int64_t i = 0; i < options.num_workers * options.prefetch_factor; ++i)
-      hand();
-    for (int64_t i = 0; i < options.num_workers; ++i)
-      workers.emplace_back([this] { work(); });
+    int64_t wanted = 0; // workers that have a batch to begin with
+    for (; wanted < options.num_workers && !isExhausted; ++wanted)
+      for (int64_t i = 0; i < options.prefetch_factor && !isExhausted; ++i)
+        hand();
+    start(std::min(wanted, handed), place);
   }
 
-  ~Epoch() {
-    {
-      std::lock_guard lock(mutex);
-      stopping = true;
-    }
-    changed.notify_all();
-    for (std::thread &worker : workers)
-      worker.join();
-  }
+  ~Epoch() { stop(); }
 
   /// The next batch; nothing at the end.
   std::optional<Fields> next() {
@@ -138,6 +132,30 @@ public:
 
 private:
   using Indices = std::vector<int64_t>;
+
+  void start(int64_t count, Here place) {
+    try {
+      while (static_cast<int64_t>(workers.size()) < count)
+        workers.emplace_back([this] { work(); });
+    } catch (const std::system_error &error) {
+      size_t started = workers.size();
+      stop();
+      CallSite site(place);
+      throw Error("DataLoader: the system gives " + std::to_string(started) + " worker threads (" + error.code().message() +
+                  "), expected " + std::to_string(count));
+    }
+  }
+
+  void stop() {
+    {
+      std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    changed.notify_all();
+    for (std::thread &worker : workers)
+      worker.join();
+  }
+
   struct Result {
     Fields fields;
     std::exception_ptr error;
@@ -228,6 +246,6 @@ DataLoader::Iterator &DataLoader::Iterator::operator++() {
   return *this;
 }
 
-DataLoader::Iterator DataLoader::begin() const { return Iterator(std::make_shared<Epoch>(dataset, options)); }
+DataLoader::Iterator DataLoader::begin() const { return Iterator(std::make_shared<Epoch>(dataset, options, place)); }
 
 } // namespace ember::data

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <sstream>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace data = ember::data;
 using data::DataLoader;
@@ -203,6 +205,20 @@ TEST(Loader, ASingleWeightedSample) {
   EXPECT_EQ(own.random64(), other.random64());
 }
 
+// In a process of its own, whose memory holds no other thread's stack.
+TEST(Loader, WorkersThatCannotBeStarted) {
+  auto epochWithoutMemory = [] {
+    rlimit none{1 << 20, RLIM_INFINITY};
+    DataLoader loader(tenSamples(), {.num_workers = 4});
+    setrlimit(RLIMIT_AS, &none);
+    std::string message = messageOf([&] { loader.begin(); });
+    fprintf(stderr, "%s\n", message.c_str());
+    _exit(0);
+  };
+  EXPECT_EXIT(epochWithoutMemory(), testing::ExitedWithCode(0),
+              "^DataLoader: the system gives 0 worker threads \\(Resource temporarily unavailable\\), expected 4\n$");
+}
+
 TEST(Loader, Mistakes) {
   auto load = [](const DataLoaderOptions &options) { return messageOf([&] { epochOf(DataLoader(tenSamples(), options), 99); }); };
   EXPECT_EQ(load({.shuffle = true, .sampler = List{1}}), "sampler option is mutually exclusive with shuffle");
@@ -215,6 +231,7 @@ TEST(Loader, Mistakes) {
             "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.");
   EXPECT_EQ(load({.num_workers = 1, .prefetch_factor = 0}),
             "prefetch_factor option should be positive, but got prefetch_factor=0");
+  EXPECT_EQ(load({.num_workers = INT64_MAX, .prefetch_factor = INT64_MAX}), "no error"); // no more threads than batches
   EXPECT_EQ(load({.sampler = List{3, 10}}), "index 10 is out of bounds for dimension 0 with size 10");
   EXPECT_EQ(load({.sampler = List{-11}, .num_workers = 2}), "index -11 is out of bounds for dimension 0 with size 10");
   EXPECT_EQ(load({.batch_sampler = std::vector<List>{{1}, {}}}), "a batch of no samples, expected at least one");

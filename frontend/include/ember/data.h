@@ -51,7 +51,7 @@ struct DataLoaderOptions {
   bool shuffle = false;
   AnySampler<int64_t> sampler{};                    // the order of samples
   AnySampler<std::vector<int64_t>> batch_sampler{}; // whole batches, instead of batch_size, shuffle, sampler and drop_last
-  int64_t num_workers = 0;                          // threads that fetch batches ahead
+  int64_t num_workers = 0;                          // threads that fetch batches ahead; no more than there are batches
   CollateFunction collate_fn{};                     // instead of Dataset::batch; called in workers, where there are some
   bool drop_last = false;
   int64_t prefetch_factor = 2; // batches in flight a worker
@@ -60,7 +60,7 @@ struct DataLoaderOptions {
 
 /// Batches of a dataset. One pass over the loader is one epoch; it draws its base seed and what the sampler needs from the
 /// generator as PyTorch's does (base seed first, the sampler's numbers when they are needed), so that batches are the same for
-/// the same seed. Throws PyTorch's text for options that exclude each other.
+/// the same seed. Throws PyTorch's text for options that exclude each other, and where a worker thread cannot be started.
 class DataLoader {
 public:
   DataLoader(std::shared_ptr<const Dataset> dataset, DataLoaderOptions options, Here where = Here::current());
@@ -96,6 +96,7 @@ public:
 private:
   std::shared_ptr<const Dataset> dataset;
   DataLoaderOptions options; // with the sampler or batch sampler that an epoch goes through
+  Here place;
 };
 
 } // namespace ember::data
