@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds ember and runs its tests.
 #   tools/test.sh           everything that must pass, in at most 15 minutes on two cores
-#   tools/test.sh --long    20,000 random programs, 2,000 random graphs, fuzzing of the file readers, and the tests under AddressSanitizer
-#                           and UndefinedBehaviorSanitizer, as well
+#   tools/test.sh --long    as well: 20,000 random programs, 2,000 random graphs, fuzzing of the file readers, the tests under
+#                           AddressSanitizer and UndefinedBehaviorSanitizer, those where threads meet under ThreadSanitizer
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="/usr/lib/llvm-22/bin:$PATH"
@@ -66,5 +66,9 @@ if [ "$long" -eq 1 ]; then
     ASAN_OPTIONS=$asan_options build-asan/bin/${reader}_fuzzer build-asan/fuzz/$reader -max_total_time=60 -timeout=2 -rss_limit_mb=1024 \
       -artifact_prefix=build-asan/fuzz/ -verbosity=0
   done
+  cmake --preset tsan >/dev/null
+  cmake --build build-tsan -j 2 --target ember_frontend_tests
+  TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp ignore_noninstrumented_modules=1" EMBER_CACHE_DIR= \
+    build-tsan/bin/ember_frontend_tests --gtest_filter='*Threads.*:*Loader*' --gtest_brief=1
 fi
 echo "$((gtests + files)) passed, 0 failed"
