@@ -20,6 +20,16 @@ struct Term {
   const BlockedSide *side;
 };
 
+// An operand has equal elements along the other one's side: it is read at the first of them. Its indices may differ there, where
+// it is a broadcast.
+SmallVector<Expr> loopsOf(const ContractionShape &shape, unsigned operand, const Space &space) {
+  SmallVector<Expr> loops = shape.loops;
+  for (const Dim &dim : operand == shape.left ? shape.columns : shape.rows)
+    for (Expr &loop : loops)
+      loop = loop - dim.loop * *space.coefficient(loop, *dim.loop.asVariable());
+  return loops;
+}
+
 } // namespace
 
 std::optional<Stage> Stage::plan(const ContractionShape &shape, unsigned operand, ArrayRef<const BlockedSide *> sides,
@@ -28,7 +38,7 @@ std::optional<Stage> Stage::plan(const ContractionShape &shape, unsigned operand
   stage.operand = shape.op->getOperand(operand);
   auto tensor = cast<RankedTensorType>(stage.operand.getType());
   stage.type = computeType(tensor.getElementType());
-  Access access = cast<IndexedOp>(shape.op).access(operand, shape.loops, space);
+  Access access = cast<IndexedOp>(shape.op).access(operand, loopsOf(shape, operand, space), space);
   SmallVector<Cond> guards;
   addGuards(space, access.inside, guards);
   SmallVector<SizeExpr> sizes = dimSizes(tensor);

@@ -159,4 +159,21 @@ TEST(ConstantOperands, OfStridedGradientsReachEveryElement) {
     }
 }
 
+// What depends on fewer loops than its operand does: the other operand's side may stand in its indices.
+TEST(BroadcastOperands, OfGradientsMatchReference) {
+  for (std::string along : {"4x1x1", "1x7x1", "1x1x4", "1x7x4"}) {
+    SCOPED_TRACE("along " + along);
+    std::string own = "tensor<1x" + along + "xf32>", g = "tensor<3x4x7x4xf32>", x = "tensor<3x2x7x6xf32>",
+                w = "tensor<4x1x3x3xf32>";
+    auto check = [&](const std::string &op, const std::string &other, const std::string &types, const std::string &result) {
+      checkProgram("func.func @main(%s: " + own + ", %x: " + other + ") -> " + result + " {\n%g = ember.broadcast %s : " + own +
+                       " -> " + g + "\n%0 = ember." + op + " stride [1, 1] padding [1, 0] dilation [1, 1] groups 2 : " + types +
+                       " -> " + result + "\nreturn %0 : " + result + "\n}",
+                   200);
+    };
+    check("conv2d_input_grad %x, %g", w, w + ", " + g, x);
+    check("conv2d_weight_grad %g, %x", x, g + ", " + x, w);
+  }
+}
+
 } // namespace
