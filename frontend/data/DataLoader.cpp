@@ -209,6 +209,7 @@ private:
       Result result;
       try {
         result.fields = fetch(task.second);
+        synchronize(); // here, not by whoever looks at the batch: it is fetched ahead
       } catch (...) {
         result.error = std::current_exception();
       }
@@ -235,14 +236,15 @@ private:
 
 DataLoader::Iterator::Iterator(std::shared_ptr<Epoch> started) : epoch(std::move(started)) { ++*this; }
 
+// Batches are where programs end. One without an optimizer's step would else hold all batches of an epoch; and a batch that is
+// kept would make the last step of an epoch another program than those before it.
 DataLoader::Iterator &DataLoader::Iterator::operator++() {
-  std::optional<Fields> fields = epoch->next();
-  if (fields) {
+  current.clear();
+  end_step();
+  if (std::optional<Fields> fields = epoch->next())
     current = std::move(*fields);
-  } else {
-    current.clear();
+  else
     epoch.reset();
-  }
   return *this;
 }
 

@@ -115,6 +115,51 @@ TEST(Recording, SchedulesShufflesAndPositionsCompileNothingAfterTheThirdStep) {
     EXPECT_EQ(written[column], column < 30 ? column + 1 : 0);
 }
 
+// Samples are made one by one; their batches are the loader's.
+struct Samples : ember::data::Dataset {
+  Tensor inputs = ember::randn({12, 4}), labels = ember::randint(0, 3, {12});
+  int64_t size() const override { return inputs.size(0); }
+  ember::data::Fields get(int64_t index) const override { return {inputs[index] * 2, labels[index]}; }
+};
+
+TEST(Recording, LoadersOfSamplesCompileNothingAfterTheThirdStep) {
+  for (int64_t workers : {0, 2}) {
+    ember::manual_seed(0);
+    nn::Sequential model(nn::Linear(4, 8), nn::ReLU(), nn::Linear(8, 3));
+    ember::optim::AdamW optimizer(model->parameters(), {.lr = 0.01});
+    ember::optim::CosineAnnealingLR schedule(optimizer, 50);
+    ember::data::DataLoader loader(Samples(), {.batch_size = 2, .shuffle = true, .num_workers = workers});
+    ember::Counters before;
+    for (int epoch = 0, step = 0; epoch < 4; ++epoch)
+      for (const auto &batch : loader) {
+        if (step++ == 3)
+          before = ember::counters();
+        Tensor loss = nn::CrossEntropyLoss()(model(batch[0]), batch[1]);
+        optimizer.zero_grad();
+        loss.backward();
+        optimizer.step();
+        schedule.step();
+      }
+    ember::synchronize();
+    EXPECT_EQ(compiledSince(before), 0) << workers << " workers";
+  }
+}
+
+// Evaluation looks at nothing until its end: batches must not wait for that.
+TEST(Recording, ALoadersBatchesEndPrograms) {
+  nn::Linear model(4, 3);
+  ember::data::DataLoader loader(Samples(), {.batch_size = 2});
+  ember::NoGradGuard noGrad;
+  Tensor right = ember::zeros({}, ember::kInt64);
+  std::vector<int64_t> pending;
+  for (const auto &batch : loader) {
+    right = right + (model(batch[0]).argmax(1) == batch[1]).sum();
+    pending.push_back(ember::counters().pendingOps);
+  }
+  EXPECT_EQ(pending, std::vector<int64_t>(6, pending[0]));
+  EXPECT_LE(right.item<int64_t>(), 12);
+}
+
 TEST(Recording, TheSameProgramFromOtherLinesIsNotCompiledAgain) {
   auto run = [](ember::Here first, ember::Here second) {
     Tensor x = ember::ones({3, 5}).requires_grad_(true, first);
