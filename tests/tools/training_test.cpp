@@ -126,6 +126,19 @@ TEST(TrainCommand, TrainsToTheLossesOfThisProcess) {
     expectLossesOfThisProcess(folder, row, kSame);
 }
 
+TEST(TrainCommand, TheSamePackageGivesTheSameBytes) {
+  Folder folder("ember_train_bytes");
+  nn::Sequential model(nn::Linear(kFeatures, 8), nn::Dropout(0.5), nn::Linear(8, kClasses));
+  model->eval();
+  ember::jit::trace(model, {ember::zeros({kBatch, kFeatures})}).save(folder.file("net.ember"));
+  for (const char *name : {"one.so", "two.so"}) {
+    Outcome built = shell(EMBER_BIN_DIR "/ember compile " + folder.file("net.ember") +
+                          " --train --loss cross_entropy --optimizer adamw --name net -o " + folder.file(name));
+    ASSERT_EQ(built.status, 0) << built.text;
+  }
+  EXPECT_TRUE(contents(folder.file("one.so")) == contents(folder.file("two.so")));
+}
+
 // A size that has a name in the package has it in the library.
 TEST(TrainCommand, TakesBatchesOfAnySize) {
   Folder folder("ember_train_named");

@@ -193,6 +193,8 @@ void writeTraining(const Model &model, const TrainingArguments &own, const Compi
     sizes[name] = std::min(std::max<int64_t>(ranges[name].least, 4), ranges[name].most);
   std::vector<Tensor> batch{example(input, sizes), example(target, sizes)};
   jit::TraceOptions options{.dims = {namesOf(input, ranges), namesOf(target, ranges)}};
+  // The library starts from the generator's state, which chance chose: the same package would give other bytes each time.
+  manual_seed(Generator().initial_seed());
   jit::TracedTraining traced = jit::trace_training(module, loss.function, *optimizer, batch, options);
   traced.compile(output, name, {.fuse = compile.fuse, .max_memory = compile.maxMemory});
 }
