@@ -195,6 +195,14 @@ DropoutImpl::DropoutImpl(double p, bool inplace) : probability(p), inplace(inpla
 Tensor DropoutImpl::forward(const Tensor &input) { return functional::dropout(input, probability, training, inplace); }
 std::string DropoutImpl::extra_repr() const { return "p=" + numberText(probability) + ", inplace=" + boolText(inplace); }
 
+std::shared_ptr<Module> SequentialImpl::operator[](const Index &index) const {
+  CallSite site(index.where);
+  int64_t place = index.number < 0 ? index.number + size() : index.number;
+  if (place < 0 || place >= size())
+    throw Error("index " + std::to_string(index.number) + " is out of range");
+  return all_children()[place].second;
+}
+
 Tensor SequentialImpl::forward(const Tensor &input) {
   Tensor value = input;
   for (const auto &[name, child] : all_children())

@@ -114,6 +114,16 @@ TEST(Construction, WarningsAreToldOnceForEachPlace) {
 struct NetImpl : nn::Module {};
 EMBER_MODULE(Net);
 
+TEST(Construction, SequentialsGiveTheirModules) {
+  nn::Sequential net{nn::Linear(2, 3), nn::ReLU()};
+  EXPECT_EQ(net->size(), 2);
+  EXPECT_EQ(net[0]->repr(), "Linear(in_features=2, out_features=3, bias=True)");
+  EXPECT_EQ(net[-1]->repr(), "ReLU()");
+  EXPECT_EQ(net[0], net->named_children()[0].second);
+  for (int64_t index : {2, -3})
+    EXPECT_EQ(messageOf([&] { net[index]; }), "index " + std::to_string(index) + " is out of range");
+}
+
 TEST(Construction, ModulesAreCalledAsTheirClass) {
   EXPECT_EQ(Net()->repr(), "Net()");
   EXPECT_EQ(nn::Conv2d(1, 4, {3, 1}, {.padding = {1, 0}})->repr(),

@@ -249,12 +249,16 @@ public:
   template <typename Holder> void push_back(const Holder &holder) { adopt(std::to_string(all_children().size()), holder.ptr()); }
   template <typename Holder> void push_back(std::string name, const Holder &holder) { adopt(std::move(name), holder.ptr()); }
   Tensor forward(const Tensor &input) override;
+  /// How many modules there are, and the one at a place, from the end where negative.
+  int64_t size() const { return static_cast<int64_t>(all_children().size()); }
+  std::shared_ptr<Module> operator[](const Index &index) const;
 };
 
 class Sequential : public ModuleHolder<SequentialImpl> {
 public:
   template <typename... Holders>
   explicit Sequential(const Holders &...holders) : ModuleHolder<SequentialImpl>(std::make_shared<SequentialImpl>(holders...)) {}
+  std::shared_ptr<Module> operator[](const Index &index) const { return (**this)[index]; }
 };
 
 /// Mean (or sum) of the squared differences; input and target of one shape.
