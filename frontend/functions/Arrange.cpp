@@ -12,10 +12,31 @@ using namespace ember::functions;
 
 namespace ember {
 
-static std::string dtypeWord(ScalarType dtype) {
-  constexpr const char *words[] = {"double", "float",     "c10::BFloat16", "c10::Half",     "long int",
-                                   "int",    "short int", "signed char",   "unsigned char", "bool"};
-  return words[static_cast<int>(dtype)];
+static Shape batchOf(const Tensor &matrices) {
+  Shape sizes = matrices.sizes();
+  sizes.resize(sizes.size() - 2);
+  return sizes;
+}
+
+// Inner sizes that differ, in the words of the product that PyTorch makes of such operands: of a matrix and a vector, of batches
+// of matrices, or of matrices, into which all rows are folded.
+[[noreturn]] static void refuseSizes(const Tensor &a, const Tensor &b) {
+  auto text = [](int64_t number) { return std::to_string(number); };
+  bool isVector = a.dim() == 1 || b.dim() == 1, isTransposed = a.dim() == 1 && b.dim() > 2;
+  const Tensor &matrix = isTransposed ? b : a;
+  int64_t depth = isTransposed ? b.size(-2) : a.size(-1), rows = depth ? matrix.numel() / depth : 0;
+  if (isVector && matrix.dim() > 1)
+    throw Error("size mismatch, got input (" + text(rows) + "), mat (" + text(rows) + "x" + text(depth) + "), vec (" +
+                text(isTransposed ? a.size(0) : b.size(0)) + ")");
+  if (a.dim() > 2 && b.dim() > 2) {
+    int64_t count = 1;
+    for (int64_t size : broadcastShapes(batchOf(a), batchOf(b)))
+      count *= size;
+    throw Error("Expected size for first two dimensions of batch2 tensor to be: [" + text(count) + ", " + text(depth) +
+                "] but got: [" + text(count) + ", " + text(b.size(-2)) + "].");
+  }
+  throw Error("mat1 and mat2 shapes cannot be multiplied (" + text(rows) + "x" + text(depth) + " and " + text(b.size(-2)) + "x" +
+              text(b.size(-1)) + ")");
 }
 
 // Vectors become matrices and lose the dimension again; batches broadcast.
@@ -26,7 +47,8 @@ Tensor matmul(const Tensor &a, const Tensor &b, Here where) {
     throw Error("both arguments to matmul need to be at least 1D, but they are " + std::to_string(a.dim()) + "D and " +
                 std::to_string(b.dim()) + "D");
   if (a.dtype() != b.dtype())
-    throw Error("expected m1 and m2 to have the same dtype, but got: " + dtypeWord(a.dtype()) + " != " + dtypeWord(b.dtype()));
+    throw Error("expected m1 and m2 to have the same dtype, but got: " + cppTypeName(a.dtype()) +
+                " != " + cppTypeName(b.dtype()));
   if (!a.is_floating_point())
     throw Error("matmul: expected tensors of a floating dtype, found " + dtype_name(a.dtype()));
   if (a.dim() == 1 && b.dim() == 1 && a.size(0) != b.size(0))
@@ -34,14 +56,9 @@ Tensor matmul(const Tensor &a, const Tensor &b, Here where) {
                 std::to_string(b.size(0)) + "] to have the same number of elements, but got " + std::to_string(a.size(0)) +
                 " and " + std::to_string(b.size(0)) + " elements respectively");
   Tensor left = a.dim() == 1 ? a.unsqueeze(0, where) : a, right = b.dim() == 1 ? b.unsqueeze(1, where) : b;
-  int64_t m = left.size(-2), k = left.size(-1), rows = right.size(-2), n = right.size(-1);
-  if (k != rows)
-    throw Error("mat1 and mat2 shapes cannot be multiplied (" + std::to_string(m) + "x" + std::to_string(k) + " and " +
-                std::to_string(rows) + "x" + std::to_string(n) + ")");
-  Shape leftBatch = left.sizes(), rightBatch = right.sizes();
-  leftBatch.resize(leftBatch.size() - 2);
-  rightBatch.resize(rightBatch.size() - 2);
-  broadcastShapes(leftBatch, rightBatch);
+  if (left.size(-1) != right.size(-2))
+    refuseSizes(a, b);
+  broadcastShapes(batchOf(left), batchOf(right)); // or the sizes do not fit
   const char *function = left.dim() > 2 || right.dim() > 2 ? "UnsafeViewBackward0" : "MmBackward0";
   Tensor product = made(entry.recorder.emit<MatmulOp>(record::read(left), record::read(right)), function);
   if (b.dim() == 1)

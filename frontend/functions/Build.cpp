@@ -117,4 +117,10 @@ std::string scalarTypeName(ScalarType dtype) {
   return names[static_cast<int>(dtype)];
 }
 
+std::string cppTypeName(ScalarType dtype) {
+  constexpr const char *names[] = {"double", "float",     "c10::BFloat16", "c10::Half",     "long int",
+                                   "int",    "short int", "signed char",   "unsigned char", "bool"};
+  return names[static_cast<int>(dtype)];
+}
+
 } // namespace ember::functions

@@ -31,6 +31,8 @@ Shape shapeOf(const Operand &operand);
 
 /// PyTorch's name of a dtype in errors of its C++ side: `Long`.
 std::string scalarTypeName(ScalarType dtype);
+/// And by the type that holds it: `long int`.
+std::string cppTypeName(ScalarType dtype);
 
 mlir::RankedTensorType typeOf(const Shape &shape, ScalarType dtype);
 

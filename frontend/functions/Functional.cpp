@@ -71,8 +71,8 @@ Tensor log_softmax(const Tensor &input, std::optional<int64_t> told, Here where)
 Tensor linear(const Tensor &input, const Tensor &weight, const Tensor &bias, Here where) {
   Entry entry(where);
   if (input.dtype() != weight.dtype())
-    throw Error("mat1 and mat2 must have the same dtype, but got " + dtype_name(input.dtype()) + " and " +
-                dtype_name(weight.dtype()));
+    throw Error("mat1 and mat2 must have the same dtype, but got " + scalarTypeName(input.dtype()) + " and " +
+                scalarTypeName(weight.dtype()));
   if (input.dim() == 0)
     throw Error("both arguments to matmul need to be at least 1D, but they are 0D and " + std::to_string(weight.dim()) + "D");
   int64_t in = weight.size(1);
@@ -98,8 +98,8 @@ static void checkConvolution(const Tensor &input, const Tensor &weight, const Te
                 shapeText(input.sizes()) + " to have " + std::to_string(weight.size(1) * groups) + " channels, but got " +
                 std::to_string(input.size(1)) + " channels instead");
   if (input.dtype() != weight.dtype())
-    throw Error("Input type (" + dtype_name(input.dtype()) + ") and weight type (" + dtype_name(weight.dtype()) +
-                ") should be the same");
+    throw Error("Input type (" + cppTypeName(input.dtype()) + ") and " + (bias.defined() ? "bias" : "weight") + " type (" +
+                cppTypeName(weight.dtype()) + ") should be the same");
   if (bias.defined() && (bias.dim() != 1 || bias.size(0) != weight.size(0)))
     throw Error("Given weight of size " + shapeText(weight.sizes()) + ", expected bias to be 1-dimensional with " +
                 std::to_string(weight.size(0)) + " elements, but got bias of size " + shapeText(bias.sizes()) + " instead");

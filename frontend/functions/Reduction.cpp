@@ -21,8 +21,8 @@ static SmallVector<int64_t> axesOf(const Tensor &input, const Shape &dims) {
     for (int64_t dim = 0; dim < input.dim(); ++dim)
       axes.push_back(dim);
   llvm::sort(axes);
-  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
-    throw Error("dim appears multiple times in the list of dims");
+  if (auto twice = std::adjacent_find(axes.begin(), axes.end()); twice != axes.end())
+    throw Error("dim " + std::to_string(*twice) + " appears multiple times in the list of dims");
   if (input.dim() == 0)
     axes.clear();
   return axes;

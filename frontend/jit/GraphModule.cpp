@@ -169,7 +169,8 @@ Tensor GraphModule::forward(const Tensor &input) {
   return functions::made(replay.valueOf(end->getOperand(output)), "GraphModuleBackward0");
 }
 
-nn::ModuleHolder<nn::Module> TracedModule::module() const {
+nn::ModuleHolder<nn::Module> TracedModule::module(Here where) const {
+  CallSite site(where);
   std::lock_guard lock(record::Recorder::get().mutex);
   return nn::ModuleHolder<nn::Module>(std::make_shared<GraphModule>(impl));
 }

@@ -58,13 +58,15 @@ Tensor Module::enter(NamedTensors &list, std::string name, Tensor tensor) {
   return tensor;
 }
 
-Tensor Module::register_parameter(std::string name, Tensor tensor, bool requires_grad) {
+Tensor Module::register_parameter(std::string name, Tensor tensor, bool requires_grad, Here where) {
+  CallSite site(where);
   requireFreshName(name, "parameter", namesOf(ownBuffers, children));
   tensor.requires_grad_(requires_grad);
   return enter(ownParameters, std::move(name), std::move(tensor));
 }
 
-Tensor Module::register_buffer(std::string name, Tensor tensor) {
+Tensor Module::register_buffer(std::string name, Tensor tensor, Here where) {
+  CallSite site(where);
   requireFreshName(name, "buffer", namesOf(ownParameters, children));
   return enter(ownBuffers, std::move(name), std::move(tensor));
 }
@@ -170,7 +172,8 @@ static std::string sizeText(const Tensor &tensor) {
   return "torch.Size([" + text + "])";
 }
 
-IncompatibleKeys Module::load_state_dict(const NamedTensors &state, bool strict) {
+IncompatibleKeys Module::load_state_dict(const NamedTensors &state, bool strict, Here where) {
+  CallSite site(where);
   std::map<std::string, Tensor> given(state.begin(), state.end());
   NamedTensors own = state_dict();
   IncompatibleKeys keys;
@@ -226,7 +229,8 @@ void Module::zero_grad(bool set_to_none) {
   }
 }
 
-void Module::to(ScalarType dtype) {
+void Module::to(ScalarType dtype, Here where) {
+  CallSite site(where);
   if (!is_floating(dtype))
     throw Error("nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=" + dtype_name(dtype));
   NoGradGuard noGrad;

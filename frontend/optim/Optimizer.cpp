@@ -166,7 +166,8 @@ void Optimizer::check_state_dict(const OptimizerState &saved) const {
   }
 }
 
-void Optimizer::load_state_dict(const OptimizerState &saved) {
+void Optimizer::load_state_dict(const OptimizerState &saved, Here where) {
+  CallSite site(where);
   check_state_dict(saved);
   synchronize(); // a step that fails is undone before its state is replaced, not after
   for (size_t g = 0; g < groups.size(); ++g) {

@@ -18,7 +18,9 @@ static Shape completeShape(const Tensor &tensor, Shape shape) {
   Shape wanted = shape;
   int64_t known = 1, open = -1;
   for (size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == -1 && open < 0)
+    if (shape[i] == -1 && open >= 0)
+      throw Error("only one dimension can be inferred");
+    if (shape[i] == -1)
       open = static_cast<int64_t>(i);
     else if (shape[i] < 0 || __builtin_mul_overflow(known, shape[i], &known))
       throw Error("invalid shape dimension " + std::to_string(shape[i]));

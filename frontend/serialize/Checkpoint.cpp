@@ -34,7 +34,8 @@ static std::map<std::string, std::string> storedNames(const nn::Module &module) 
   return names;
 }
 
-void save(const Checkpoint &checkpoint, const std::string &path) {
+void save(const Checkpoint &checkpoint, const std::string &path, Here where) {
+  CallSite site(where);
   serialize::TensorFile content;
   content.metadata["format"] = "ember checkpoint 1";
   if (checkpoint.model) {
@@ -129,7 +130,8 @@ static void addSharedNames(const nn::Module &module, nn::NamedTensors &state) {
       state.emplace_back(name, given[stored]);
 }
 
-void load(const Checkpoint &checkpoint, const std::string &path) {
+void load(const Checkpoint &checkpoint, const std::string &path, Here where) {
+  CallSite site(where);
   serialize::TensorFile content = serialize::readTensorFile(path);
   synchronize(); // what fails of the work so far fails here, before anything changes
   nn::NamedTensors model;

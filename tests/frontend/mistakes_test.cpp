@@ -3,6 +3,7 @@
 
 #include "Shell.h"
 #include <cmath>
+#include <functional>
 #include <gtest/gtest.h>
 #include <regex>
 
@@ -61,6 +62,142 @@ TEST(Mistakes, OfShapeDtypeRankAndAxis) {
     HERE;
     ember::cat({a, b});
   });
+}
+
+// PyTorch's words, at the line of the call.
+TEST(Mistakes, HavePyTorchsTexts) {
+  namespace functional = ember::functional;
+  Tensor scalar = ember::tensor(1.0f), three = ember::ones({3}), four = ember::ones({4}), m23 = ember::ones({2, 3}),
+         none = ember::zeros({0}), m33 = ember::ones({3, 3}), flags = m23 > 0, longs = ember::ones({2, 3}, ember::kInt64),
+         image = ember::ones({1, 1, 5, 5}), leaf = ember::ones({3}).requires_grad_();
+  const std::vector<Tensor> nothing;
+  nn::Linear layer(2, 3);
+  ember::optim::OptimizerState moreGroups = ember::optim::SGD(std::vector<Tensor>{leaf}, {}).state_dict(),
+                               moreParameters = moreGroups;
+  moreGroups.groups.push_back(moreGroups.groups[0]);
+  moreParameters.groups[0].parameters.push_back(1);
+  struct Row {
+    const char *text;
+    unsigned line;
+    std::function<void()> call;
+  };
+#define ROW(TEXT, ...)                                                                                                           \
+  {                                                                                                                              \
+    TEXT, __LINE__, [&] { __VA_ARGS__; }                                                                                         \
+  }
+  const Row rows[] = {
+      ROW("both arguments to matmul need to be at least 1D, but they are 0D and 1D", matmul(scalar, three)),
+      ROW("inconsistent tensor size, expected tensor [3] and src [4] to have the same number of elements, but got 3 and 4 "
+          "elements respectively",
+          matmul(three, four)),
+      ROW("size mismatch, got input (2), mat (2x3), vec (4)", matmul(m23, four)),
+      ROW("size mismatch, got input (6), mat (6x4), vec (3)", matmul(three, ember::ones({2, 4, 3}))),
+      ROW("Expected size for first two dimensions of batch2 tensor to be: [10, 3] but got: [10, 4].",
+          matmul(ember::ones({5, 1, 2, 3}), ember::ones({2, 4, 3}))),
+      ROW("mat1 and mat2 shapes cannot be multiplied (4x3 and 4x3)", matmul(ember::ones({2, 2, 3}), ember::ones({4, 3}))),
+      ROW("torch.cat(): expected a non-empty list of Tensors", ember::cat(nothing)),
+      ROW("zero-dimensional tensor (at position 0) cannot be concatenated", ember::cat({scalar, scalar})),
+      ROW("Sizes of tensors must match except in dimension 1. Expected size 2 but got size 3 for tensor number 1 in the list.",
+          ember::cat({m23, m33}, 1)),
+      ROW("stack expects a non-empty TensorList", ember::stack(nothing)),
+      ROW("stack expects each tensor to be equal size, but got [2, 3] at entry 0 and [3, 3] at entry 1",
+          ember::stack({m23, m33})),
+      ROW("gather(): Expected dtype int64 for index", ember::gather(m23, 0, m23)),
+      ROW("Index tensor must have the same number of dimensions as input tensor",
+          ember::gather(m23, 0, ember::zeros({2}, ember::kInt64))),
+      ROW("Size does not match at dimension 1 expected index [2, 4] to be smaller than self [2, 3] apart from dimension 0",
+          ember::gather(m23, 0, ember::zeros({2, 4}, ember::kInt64))),
+      ROW("index_select(): Index is supposed to be a vector", ember::index_select(m23, 0, longs)),
+      ROW("index_select(): Expected dtype int32 or int64 for index", ember::index_select(m23, 0, three)),
+      ROW("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+          "instead.",
+          flags - flags),
+      ROW("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` "
+          "or `logical_not()` operator instead.",
+          flags - 1),
+      ROW("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+          "`logical_not()` operator instead.",
+          -flags),
+      ROW("Integers to negative integer powers are not allowed.", longs.pow(-1)),
+      ROW("\"pow\" not implemented for 'Bool'", flags.pow(flags)),
+      ROW("where expected condition to be a boolean tensor, but got a tensor with dtype Long", ember::where(longs, m23, m23)),
+      ROW("\"abs_cpu\" not implemented for 'Bool'", flags.abs()),
+      ROW("Boolean inputs not supported for relu", flags.relu()),
+      ROW("mat1 and mat2 must have the same dtype, but got Double and Float", layer(ember::ones({1, 2}, ember::kFloat64))),
+      ROW("both arguments to matmul need to be at least 1D, but they are 0D and 2D", layer(scalar)),
+      ROW("Given groups=1, weight of size [4, 3, 3, 3], expected input[1, 1, 5, 5] to have 3 channels, but got 1 channels "
+          "instead",
+          nn::Conv2d(3, 4, 3)(image)),
+      ROW("Input type (double) and bias type (float) should be the same", nn::Conv2d(1, 4, 3)(image.to(ember::kFloat64))),
+      ROW("non-positive stride is not supported", nn::Conv2d(1, 4, 3, {.stride = 0})(image)),
+      ROW("Calculated padded input size per channel: (5 x 5). Kernel size: (7 x 7). Kernel size can't be greater than actual "
+          "input size",
+          nn::Conv2d(1, 4, 7)(image)),
+      ROW("index out of range in self", functional::embedding(ember::tensor<int64_t>({3}), m23)),
+      ROW("expected scalar type Long but found Int", functional::cross_entropy(m23, ember::zeros({2}, ember::kInt32))),
+      ROW("Expected input batch_size (2) to match target batch_size (1).",
+          functional::cross_entropy(m23, ember::zeros({1}, ember::kInt64))),
+      ROW("Unrecognised padding mode mirror", functional::pad(image, {1, 1}, "mirror")),
+      ROW("dim 1 appears multiple times in the list of dims", m23.sum({1, -1})),
+      ROW("amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+          "argument.",
+          none.amax(ember::Shape{})),
+      ROW("amax(): Expected reduction dim 1 to have non-zero size.", ember::zeros({2, 0}).amax(1)),
+      ROW("max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+          "argument.",
+          none.max()),
+      ROW("\"argmax_cpu\" not implemented for 'Bool'", flags.argmax()),
+      ROW("std and var only support floating point and complex dtypes", longs.var({0})),
+      ROW("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions", nn::init::xavier_normal_(three)),
+      ROW("Unsupported nonlinearity swish", nn::init::calculate_gain("swish")),
+      ROW("Mode fan_up not supported, please use one of ['fan_in', 'fan_out']", nn::init::kaiming_normal_(m33, 0, "fan_up")),
+      ROW("Only tensors with 2 or more dimensions are supported", nn::init::orthogonal_(three)),
+      ROW("Only tensors with 2 dimensions are supported", nn::init::sparse_(three, 0.1)),
+      ROW("Only tensors with 2 dimensions are supported", nn::init::eye_(three)),
+      ROW("Only tensors with 3, 4, or 5 dimensions are supported", nn::init::dirac_(three)),
+      ROW("dim 0 must be divisible by groups", nn::init::dirac_(ember::ones({3, 1, 1}), 2)),
+      ROW("groups must be a positive integer", nn::Conv2d(2, 4, 3, {.groups = 0})),
+      ROW("out_channels must be divisible by groups", nn::Conv2d(2, 3, 3, {.groups = 2})),
+      ROW("expected 4D input (got 2D input)", nn::BatchNorm2d(3)(m23)),
+      ROW("nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.int64",
+          layer->to(ember::kInt64)),
+      ROW("only Tensors of floating point dtype can require gradients", longs.requires_grad_()),
+      ROW("you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
+          "doesn't require differentiation use var_no_grad = var.detach().",
+          (leaf * 2).requires_grad_(false)),
+      ROW("One of the differentiated Tensors does not require grad", ember::autograd::grad({(leaf * 2).sum()}, {three})),
+      ROW("invalid shape dimension -2", m23.view({-2, 3})),
+      ROW("only one dimension can be inferred", m23.view({-1, -1})),
+      ROW("flatten() has invalid args: start_dim cannot come after end_dim", m23.flatten(1, 0)),
+      ROW("permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+          "dimensions i.e. input.dim() = 2 is not equal to len(dims) = 1",
+          m23.permute({0})),
+      ROW("permute(): duplicate dims are not allowed.", m23.permute({0, 0})),
+      ROW("t() expects a tensor with <= 2 dimensions, but self is 4D", image.t()),
+      ROW("The expanded size of the tensor (3) must match the existing size (2) at non-singleton dimension 0.  Target sizes: [3, "
+          "3].  Tensor sizes: [2, 3]",
+          m23.expand({3, 3})),
+      ROW("slice() cannot be applied to a 0-dim tensor.", scalar.slice(0, 0, 1)),
+      ROW("start (1) + length (2) exceeds dimension size (2).", m23.narrow(0, 1, 2)),
+      ROW("select() cannot be applied to a 0-dim tensor.", scalar.select(0, 0)),
+      ROW("index 2 is out of bounds for dimension 0 with size 2", m23[2]),
+      ROW("set_printoptions: expected a precision from 0 to 100, found -1", ember::set_printoptions({.precision = -1})),
+      ROW("set_printoptions: expected a threshold of at least 0, edgeitems and a linewidth of at least 1, found 1000, 0 and 80",
+          ember::set_printoptions({.edgeitems = 0})),
+      ROW("parameter name can't be empty string \"\"", layer->register_parameter("", three)),
+      ROW("attribute 'weight' already exists", layer->register_buffer("weight", three)),
+      ROW("some parameters appear in more than one parameter group",
+          ember::optim::SGD(std::vector<Tensor>{leaf}, {}).add_param_group({{leaf}, {}})),
+      ROW("loaded state dict has a different number of parameter groups",
+          ember::optim::SGD(std::vector<Tensor>{leaf}, {}).load_state_dict(moreGroups)),
+      ROW("loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
+          ember::optim::SGD(std::vector<Tensor>{leaf}, {}).load_state_dict(moreParameters)),
+  };
+#undef ROW
+  for (const Row &row : rows) {
+    marked = row.line;
+    expectMistake(row.text, row.call);
+  }
 }
 
 TEST(Mistakes, ThatReachedTheCompilerOrMemory) {

@@ -1,4 +1,5 @@
 // ember: the command-line tool. Each subcommand stands in its own file.
+#include "ember/error.h"
 #include "ir/EmberDialect.h"
 #include "tools/ember/Command.h"
 #include "llvm/ADT/StringExtras.h"
@@ -163,6 +164,8 @@ static int run(int argc, char **argv) {
     return fail(error.what());
   } catch (const std::bad_alloc &) {
     return fail("out of memory");
+  } catch (const Error &error) { // of the frontend: its place is ours, not the user's
+    return fail(session.diagnostic.empty() ? error.message() : session.diagnostic);
   } catch (const std::exception &error) {
     return fail(session.diagnostic.empty() ? error.what() : session.diagnostic);
   }

@@ -35,7 +35,7 @@ public:
   /// The graph as a module that starts from these weights, with the trainable flags that they had: to train on, or to
   /// trace_training. Its parameters and buffers have the names of the traced module's. Throws where there is not one input and
   /// one output.
-  nn::ModuleHolder<nn::Module> module() const;
+  nn::ModuleHolder<nn::Module> module(Here where = Here::current()) const;
 
 private:
   std::shared_ptr<Impl> impl;

@@ -51,7 +51,7 @@ public:
 
   OptimizerState state_dict() const;
   /// Throws PyTorch's text when groups differ in number or size.
-  void load_state_dict(const OptimizerState &saved);
+  void load_state_dict(const OptimizerState &saved, Here where = Here::current());
   /// What `load_state_dict` would throw, without changing anything.
   void check_state_dict(const OptimizerState &saved) const;
 

@@ -45,9 +45,10 @@ public:
   /// several names: it is shared then, and stands in state_dict under each of them, elsewhere under the first:
   ///
   ///     decoder->weight = decoder->register_parameter("weight", embedding->weight);
-  Tensor register_parameter(std::string name, Tensor tensor, bool requires_grad = true);
-  Tensor register_buffer(std::string name, Tensor tensor);
-  template <typename Holder> Holder register_module(std::string name, Holder holder) {
+  Tensor register_parameter(std::string name, Tensor tensor, bool requires_grad = true, Here where = Here::current());
+  Tensor register_buffer(std::string name, Tensor tensor, Here where = Here::current());
+  template <typename Holder> Holder register_module(std::string name, Holder holder, Here where = Here::current()) {
+    CallSite site(where);
     adopt(std::move(name), holder.ptr());
     return holder;
   }
@@ -64,7 +65,7 @@ public:
   NamedTensors state_dict() const;
   /// Copies values in place. Throws PyTorch's text for missing, unexpected and misshapen entries; with strict = false only
   /// for misshapen ones.
-  IncompatibleKeys load_state_dict(const NamedTensors &state, bool strict = true);
+  IncompatibleKeys load_state_dict(const NamedTensors &state, bool strict = true, Here where = Here::current());
 
   virtual void train(bool on = true);
   void eval() { train(false); }
@@ -73,7 +74,7 @@ public:
   void requires_grad_(bool requires_grad = true);
   void zero_grad(bool set_to_none = true);
   /// Converts floating parameters and buffers in place.
-  void to(ScalarType dtype);
+  void to(ScalarType dtype, Here where = Here::current());
   void apply(const std::function<void(Module &)> &visit);
 
   /// `Linear(in_features=3, out_features=4, bias=True)`, nested as PyTorch prints it.
