@@ -48,6 +48,31 @@ void Draw::after(Value next) {
 
 namespace {
 
+// What this thread draws comes from another generator than the default one while it lives.
+class DrawsFrom {
+public:
+  explicit DrawsFrom(const Generator &generator) : before(current()) { current() = &generator; }
+  ~DrawsFrom() { current() = before; }
+  DrawsFrom(const DrawsFrom &) = delete;
+
+  static const Generator *&current() {
+    static thread_local const Generator *generator = nullptr;
+    return generator;
+  }
+
+private:
+  const Generator *before;
+};
+
+Generator generatorInUse() { return DrawsFrom::current() ? *DrawsFrom::current() : default_generator(); }
+
+// Whether a draw is an op of a trace. Its program has one state, the default generator's.
+bool isRecorded(const record::Recorder &recorder) {
+  if (recorder.drawing && &generatorInUse().impl() != &default_generator().impl())
+    throw Error("trace: a draw from a generator of its own cannot be recorded, expected one from the default generator");
+  return recorder.drawing != nullptr;
+}
+
 // How memory is filled with draws: the runtime's function on this generator.
 using FillMemory = llvm::function_ref<void(ember_generator *, uint32_t dtype, void *data, int64_t count)>;
 // What a trace records instead: values of this type, and the next state.
@@ -91,13 +116,13 @@ Tensor &fill(Tensor &tensor, Here where, const char *function, FillMemory fillMe
   Shape order = memoryOrder(tensor), sizes;
   for (int64_t dim : order)
     sizes.push_back(tensor.size(dim));
-  if (entry.recorder.drawing) {
+  if (isRecorded(entry.recorder)) {
     Tensor values = arranged(made(drawn(entry.recorder, typeOf(sizes, tensor.dtype()), record), ""), order);
     record::overwrite(tensor, record::read(values), function);
     return tensor;
   }
   Tensor values = empty(sizes, tensor.dtype());
-  default_generator().impl().draw([&](ember_generator *generator) {
+  generatorInUse().impl().draw([&](ember_generator *generator) {
     fillMemory(generator, static_cast<uint32_t>(tensor.dtype()), record::contents(values)->data, values.numel());
   });
   const record::NodeRef &base = tensor.impl->storage->base;
@@ -220,13 +245,13 @@ Tensor randperm(int64_t count, Here where) {
   if (count < 0)
     throw Error("n must be non-negative, got" + std::to_string(count));
   Entry entry(where);
-  if (entry.recorder.drawing && count > 0)
+  if (isRecorded(entry.recorder) && count > 0)
     return made(drawn(entry.recorder, typeOf({count}, kInt64),
                       [](Value state, RankedTensorType type) { return emitDraw<RandpermOp>(state, type); }),
                 "");
   Tensor order = empty({count}, kInt64, where);
   auto *numbers = static_cast<int64_t *>(record::contents(order)->data);
-  default_generator().impl().draw([&](ember_generator *generator) { ember_rt_randperm(generator, numbers, count); });
+  generatorInUse().impl().draw([&](ember_generator *generator) { ember_rt_randperm(generator, numbers, count); });
   return order;
 }
 
@@ -316,6 +341,41 @@ Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype, Here wh
 }
 Tensor randint(int64_t high, Shape shape, ScalarType dtype, Here where) {
   return randint(0, high, std::move(shape), dtype, where);
+}
+
+// ---- from a generator of the user's own
+
+Tensor &Tensor::uniform_(double low, double high, const Generator &generator, Here where) {
+  DrawsFrom own(generator);
+  return uniform_(low, high, where);
+}
+Tensor &Tensor::normal_(double mean, double std, const Generator &generator, Here where) {
+  DrawsFrom own(generator);
+  return normal_(mean, std, where);
+}
+Tensor &Tensor::bernoulli_(double p, const Generator &generator, Here where) {
+  DrawsFrom own(generator);
+  return bernoulli_(p, where);
+}
+Tensor &Tensor::random_(int64_t low, int64_t high, const Generator &generator, Here where) {
+  DrawsFrom own(generator);
+  return random_(low, high, where);
+}
+Tensor rand(Shape shape, const Generator &generator, ScalarType dtype, Here where) {
+  DrawsFrom own(generator);
+  return rand(std::move(shape), dtype, where);
+}
+Tensor randn(Shape shape, const Generator &generator, ScalarType dtype, Here where) {
+  DrawsFrom own(generator);
+  return randn(std::move(shape), dtype, where);
+}
+Tensor randint(int64_t low, int64_t high, Shape shape, const Generator &generator, ScalarType dtype, Here where) {
+  DrawsFrom own(generator);
+  return randint(low, high, std::move(shape), dtype, where);
+}
+Tensor randperm(int64_t count, const Generator &generator, Here where) {
+  DrawsFrom own(generator);
+  return randperm(count, where);
 }
 
 } // namespace ember

@@ -53,6 +53,33 @@ TEST(Random, Initialisers) {
   expectValues(conv->bias, {-0.225980371, -0.145154282});
 }
 
+// Against PyTorch 1.13; what decompositions and inverse functions give, within their rounding.
+TEST(Random, OtherInitialisers) {
+  namespace init = ember::nn::init;
+  auto check = [](const ember::Tensor &tensor, const std::vector<double> &expected) {
+    std::vector<double> found = tensor.to_vector<double>();
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(found[i], expected[i], 1e-6) << i;
+  };
+  auto seeded = [](ember::Shape shape, ember::ScalarType dtype = ember::kFloat32) {
+    ember::manual_seed(0);
+    return ember::empty(std::move(shape), dtype);
+  };
+  check(init::trunc_normal_(seeded({6})), {-0.008956512, 0.693549573, -1.241547227, -1.041709423, -0.478393346, 0.326502919});
+  check(init::trunc_normal_(seeded({4}, ember::kFloat64), 1, 2, -1, 1.5), {1.432112848, 0.850124618, 0.287396024, 1.321380214});
+  check(init::orthogonal_(seeded({3, 2}, ember::kFloat64), 2),
+        {1.06990526, -0.339860305, -1.512721678, 0.680367565, -0.752977994, -1.849755376});
+  check(init::orthogonal_(seeded({2, 2, 2})),
+        {0.561532497, -0.106924273, -0.793941796, 0.207134008, -0.390598118, -0.768100142, -0.040867761, 0.505752087});
+  check(init::sparse_(seeded({5, 3}), 0.5),
+        {0, -0.002934289, 0, 0, 0, -0.013985954, 0.004033469, 0, -0.007192576, 0, -0.005966354, 0, -0.008566746, 0, 0});
+  check(init::eye_(seeded({2, 3})), {1, 0, 0, 0, 1, 0});
+  check(init::dirac_(seeded({4, 1, 2, 3}), 2), {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0});
+  EXPECT_EQ(init::calculate_gain("selu"), 0.75);
+  EXPECT_EQ(init::calculate_gain("conv1d"), 1);
+}
+
 TEST(Random, Loader) {
   ember::manual_seed(0);
   ember::data::DataLoader loader(ember::data::TensorDataset(ember::arange(10)), {.batch_size = 4, .shuffle = true});
@@ -74,6 +101,45 @@ TEST(Random, WorkersChangeNothing) {
     return all;
   };
   EXPECT_EQ(run(0), run(3));
+}
+
+// Every draw takes a generator of the user's own, and leaves the default one alone.
+TEST(Random, FromAGeneratorOfOnesOwn) {
+  using ember::Generator, ember::Tensor;
+  auto byDefault = [](auto draw) {
+    ember::manual_seed(11);
+    return draw();
+  };
+  Tensor base = ember::zeros({4, 6});
+  const std::pair<Tensor, Tensor> pairs[] = {
+      {ember::rand({20}, Generator(11)), byDefault([] { return ember::rand({20}); })},
+      {ember::randn({20}, Generator(11), ember::kFloat64), byDefault([] { return ember::randn({20}, ember::kFloat64); })},
+      {ember::randint(-3, 90, {20}, Generator(11)), byDefault([] { return ember::randint(-3, 90, {20}); })},
+      {ember::randperm(20, Generator(11)), byDefault([] { return ember::randperm(20); })},
+      {base.clone().uniform_(-1, 2, Generator(11)), byDefault([&] { return base.clone().uniform_(-1, 2); })},
+      {base.clone().t().normal_(3, 2, Generator(11)), byDefault([&] { return base.clone().t().normal_(3, 2); })},
+      {base.clone().bernoulli_(0.3, Generator(11)), byDefault([&] { return base.clone().bernoulli_(0.3); })},
+      {base.clone().random_(0, 9, Generator(11)), byDefault([&] { return base.clone().random_(0, 9); })}};
+  for (const auto &[own, expected] : pairs)
+    EXPECT_EQ(own.to_vector<double>(), expected.to_vector<double>());
+
+  Generator generator(11);
+  std::vector<uint8_t> before = ember::default_generator().get_state();
+  Tensor first = ember::randn({3}, generator), second = ember::randn({3}, generator);
+  EXPECT_EQ(ember::default_generator().get_state(), before);
+  EXPECT_EQ(ember::cat({first, second}).to_vector<float>(),
+            byDefault([] { return ember::cat({ember::randn({3}), ember::randn({3})}); }).to_vector<float>());
+  auto traced = [](const Generator &from) {
+    ember::jit::trace([&](const std::vector<Tensor> &inputs) { return inputs[0] + ember::rand({2}, from); }, {ember::ones({2})});
+  };
+  traced(ember::default_generator());
+  try {
+    traced(generator);
+    FAIL() << "expected an error";
+  } catch (const ember::Error &error) {
+    EXPECT_EQ(error.message(),
+              "trace: a draw from a generator of its own cannot be recorded, expected one from the default generator");
+  }
 }
 
 TEST(Random, StateRoundTrip) {

@@ -154,6 +154,11 @@ public:
   /// to them that it has.
   Tensor &random_(int64_t low, int64_t high, Here where = Here::current());
   Tensor &random_(int64_t high, Here where = Here::current()) { return random_(0, high, where); }
+  /// The same, drawn from a generator of your own; not in a trace, which knows the default one alone.
+  Tensor &uniform_(double low, double high, const Generator &generator, Here where = Here::current());
+  Tensor &normal_(double mean, double std, const Generator &generator, Here where = Here::current());
+  Tensor &bernoulli_(double p, const Generator &generator, Here where = Here::current());
+  Tensor &random_(int64_t low, int64_t high, const Generator &generator, Here where = Here::current());
 
   // ---- element by element
   Tensor neg(Here where = Here::current()) const;
@@ -256,6 +261,11 @@ Tensor randn(Shape shape, ScalarType dtype = kFloat32, Here where = Here::curren
 Tensor randint(int64_t low, int64_t high, Shape shape, ScalarType dtype = kInt64, Here where = Here::current());
 Tensor randint(int64_t high, Shape shape, ScalarType dtype = kInt64, Here where = Here::current());
 Tensor randperm(int64_t count, Here where = Here::current());
+Tensor rand(Shape shape, const Generator &generator, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor randn(Shape shape, const Generator &generator, ScalarType dtype = kFloat32, Here where = Here::current());
+Tensor randint(int64_t low, int64_t high, Shape shape, const Generator &generator, ScalarType dtype = kInt64,
+               Here where = Here::current());
+Tensor randperm(int64_t count, const Generator &generator, Here where = Here::current());
 Tensor zeros_like(const Tensor &other, Here where = Here::current());
 Tensor ones_like(const Tensor &other, Here where = Here::current());
 Tensor randn_like(const Tensor &other, Here where = Here::current());
