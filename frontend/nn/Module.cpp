@@ -2,6 +2,7 @@
 
 #include "ember/error.h"
 #include "ember/scope.h"
+#include "record/Storage.h"
 
 #include <algorithm>
 #include <cxxabi.h>
@@ -62,6 +63,7 @@ Tensor Module::register_parameter(std::string name, Tensor tensor, bool requires
   CallSite site(where);
   requireFreshName(name, "parameter", namesOf(ownBuffers, children));
   tensor.requires_grad_(requires_grad);
+  tensor.impl->isParameter = true;
   return enter(ownParameters, std::move(name), std::move(tensor));
 }
 
@@ -249,10 +251,11 @@ void Module::apply(const std::function<void(Module &)> &visit) {
 }
 
 std::string Module::reprIndented(int indent) const {
-  std::string text = type_name() + "(" + extra_repr();
+  std::string text = type_name() + "(", extra = extra_repr(), margin(indent + 2, ' ');
   if (children.empty())
-    return text + ")";
-  std::string margin(indent + 2, ' ');
+    return text + extra + ")";
+  if (!extra.empty())
+    text += "\n" + margin + extra;
   for (const auto &[name, child] : children)
     text += "\n" + margin + "(" + name + "): " + child->reprIndented(indent + 2);
   return text + "\n" + std::string(indent, ' ') + ")";

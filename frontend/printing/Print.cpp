@@ -8,6 +8,17 @@
 
 namespace ember {
 
+void set_printoptions(const PrintOptions &options, Here where) {
+  CallSite site(where);
+  if (options.precision < 0 || options.precision > 100)
+    throw Error("set_printoptions: expected a precision from 0 to 100, found " + std::to_string(options.precision));
+  if (options.threshold < 0 || options.edgeitems < 1 || options.linewidth < 1)
+    throw Error("set_printoptions: expected a threshold of at least 0, edgeitems and a linewidth of at least 1, found " +
+                std::to_string(options.threshold) + ", " + std::to_string(options.edgeitems) + " and " +
+                std::to_string(options.linewidth));
+  printing::look() = {options.precision, options.threshold, options.edgeitems, options.linewidth, options.sci_mode};
+}
+
 static double realAt(const void *memory, ScalarType dtype, int64_t place) {
   if (dtype == kFloat64)
     return static_cast<const double *>(memory)[place];
@@ -67,7 +78,7 @@ std::ostream &operator<<(std::ostream &stream, const Tensor &tensor) {
     else
       shown.gradientFunction = tensor.impl->function();
   }
-  return stream << printing::formatTensor(shown);
+  return stream << (tensor.impl->isParameter ? "Parameter containing:\n" : "") << printing::formatTensor(shown);
 }
 
 } // namespace ember

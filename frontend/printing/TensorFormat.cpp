@@ -8,12 +8,12 @@ namespace ember::printing {
 
 namespace {
 
-constexpr int64_t kThreshold = 1000, kEdgeItems = 3, kLineWidth = 80;
 constexpr int64_t kIndent = 7; // the length of "tensor("
 
-std::string formatNumber(const char *format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
+// format: `%.*e` and the like.
+std::string formatNumber(const char *format, int precision, double value) {
+  std::string text(std::snprintf(nullptr, 0, format, precision, value), '\0');
+  std::snprintf(text.data(), text.size() + 1, format, precision, value);
   return text;
 }
 
@@ -25,7 +25,7 @@ struct ElementStyle {
 };
 
 // Indices along a dimension, of which `skips` leaves out those in the middle.
-int64_t shownCount(int64_t size, bool skips) { return skips ? std::min(size, 2 * kEdgeItems) : size; }
+int64_t shownCount(int64_t size, bool skips) { return skips ? std::min(size, 2 * look().edgeItems) : size; }
 
 // Sizes are those of the elements that are shown.
 class Formatter {
@@ -60,6 +60,10 @@ private:
       style.form = ElementStyle::Form::Fixed;
     for (double value : finite)
       style.width = std::max(style.width, realText(value, style.form).size());
+    if (look().scientific) // widths stay those of the form that the numbers asked for, as in PyTorch
+      style.form = *look().scientific ? ElementStyle::Form::Scientific
+                   : allWhole         ? ElementStyle::Form::Whole
+                                      : ElementStyle::Form::Fixed;
     return style;
   }
 
@@ -73,7 +77,7 @@ private:
   }
 
   // Where `...` stands.
-  bool isGap(size_t dim, int64_t i) const { return i == kEdgeItems && shown[dim] < tensor.sizes[dim]; }
+  bool isGap(size_t dim, int64_t i) const { return i == look().edgeItems && shown[dim] < tensor.sizes[dim]; }
 
   static std::string realText(double value, ElementStyle::Form form) {
     if (std::isnan(value))
@@ -81,10 +85,10 @@ private:
     if (std::isinf(value))
       return value > 0 ? "inf" : "-inf";
     if (form == ElementStyle::Form::Scientific)
-      return formatNumber("%.4e", value);
+      return formatNumber("%.*e", look().precision, value);
     if (form == ElementStyle::Form::Fixed)
-      return formatNumber("%.4f", value);
-    return formatNumber("%.0f", value) + ".";
+      return formatNumber("%.*f", look().precision, value);
+    return formatNumber("%.*f", 0, value) + ".";
   }
 
   std::string integerText(int64_t value) const {
@@ -109,7 +113,7 @@ private:
         items.push_back(" ...");
       items.push_back(element(flat * shown[dim] + i));
     }
-    int64_t perLine = std::max<int64_t>(1, (kLineWidth - indent) / (static_cast<int64_t>(style.width) + 2));
+    int64_t perLine = std::max<int64_t>(1, (look().lineWidth - indent) / (static_cast<int64_t>(style.width) + 2));
     std::string text = "[";
     for (size_t i = 0; i < items.size(); ++i) {
       if (i > 0)
@@ -155,12 +159,17 @@ void visitShown(const std::vector<int64_t> &sizes, const std::vector<int64_t> &s
     return visit(place);
   int64_t count = shownCount(sizes[dim], skips);
   for (int64_t i = 0; i < count; ++i) {
-    int64_t index = i < kEdgeItems ? i : i + sizes[dim] - count;
+    int64_t index = i < look().edgeItems ? i : i + sizes[dim] - count;
     visitShown(sizes, strides, skips, dim + 1, place + index * strides[dim], visit);
   }
 }
 
 } // namespace
+
+Look &look() {
+  static Look own;
+  return own;
+}
 
 bool isSummarized(const std::vector<int64_t> &sizes) {
   int64_t count = 1;
@@ -168,7 +177,7 @@ bool isSummarized(const std::vector<int64_t> &sizes) {
   for (int64_t size : sizes) {
     if (size == 0)
       return false;
-    isMore |= __builtin_mul_overflow(count, size, &count) || count > kThreshold;
+    isMore |= __builtin_mul_overflow(count, size, &count) || count > look().threshold;
   }
   return isMore;
 }
@@ -197,7 +206,7 @@ std::string formatTensor(const Printable &tensor) {
   int64_t lastLine = static_cast<int64_t>(text.size()) - breakPosition + 1;
   for (const std::string &suffix : suffixes) {
     int64_t length = static_cast<int64_t>(suffix.size());
-    if (lastLine + length + 2 > kLineWidth) {
+    if (lastLine + length + 2 > look().lineWidth) {
       text += ",\n" + std::string(kIndent, ' ') + suffix;
       lastLine = kIndent + length;
     } else {

@@ -3,13 +3,23 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace ember::printing {
 
-/// Calls `visit` with where each element that a printout shows lies: all of them, or, of more than 1000, the first and the last
-/// three along each dimension. Row-major, for these distances between neighbours.
+/// How printouts look: PyTorch's set_printoptions.
+struct Look {
+  int precision = 4;
+  int64_t threshold = 1000, edgeItems = 3, lineWidth = 80;
+  std::optional<bool> scientific;
+};
+/// Of this process.
+Look &look();
+
+/// Calls `visit` with where each element that a printout shows lies: all of them, or, of more than the threshold, the first and
+/// the last edge items along each dimension. Row-major, for these distances between neighbours.
 void forEachShown(const std::vector<int64_t> &sizes, const std::vector<int64_t> &strides,
                   const std::function<void(int64_t)> &visit);
 /// Whether not all are shown.
@@ -30,8 +40,7 @@ struct Printable {
   bool requiresGrad = false;
 };
 
-/// `tensor([1., 2.], requires_grad=True)`: precision 4, threshold 1000, 3 edge items, 80 columns (PyTorch's defaults;
-/// source: the rules of torch._tensor_str, version 2.8).
+/// `tensor([1., 2.], requires_grad=True)`. Source: the rules of torch._tensor_str, version 2.8.
 std::string formatTensor(const Printable &tensor);
 
 } // namespace ember::printing

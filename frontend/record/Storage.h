@@ -43,6 +43,7 @@ public:
   bool attached = false;              // a view: made with gradients of what required one
   std::shared_ptr<GradSlot> gradient; // a view, or retain_grad(): where `.grad` is
   NodeRef exposed;                    // what data_ptr() gave out the memory of
+  bool isParameter = false;           // of a module, and printed as such
 
   Shape sizes() const;
   /// Elements from one to the next along each dimension, as PyTorch would have it in memory.

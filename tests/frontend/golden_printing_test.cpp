@@ -23,12 +23,22 @@ TEST(GoldenPrinting, AsPyTorch) {
       tensor = golden::readTensor(words);
       continue;
     }
+    if (role == "options") {
+      ember::PrintOptions options;
+      int scientific = -1;
+      words >> options.precision >> options.threshold >> options.edgeitems >> options.linewidth >> scientific;
+      if (scientific >= 0)
+        options.sci_mode = scientific == 1;
+      ember::set_printoptions(options);
+      continue;
+    }
     std::ostringstream printed;
     printed << tensor;
     EXPECT_EQ(printed.str(), withNewlines(line.substr(5))) << "tensor " << checked;
     ++checked;
   }
-  EXPECT_EQ(checked, 157);
+  ember::set_printoptions({});
+  EXPECT_EQ(checked, 257);
 }
 
 } // namespace

@@ -63,6 +63,29 @@ TEST(Print, Modules) {
   EXPECT_EQ(printed(nn::Flatten()), "Flatten(start_dim=1, end_dim=-1)");
 }
 
+// What a module says of itself stands above what it holds.
+struct NamedImpl : nn::Module {
+  nn::Linear inner = register_module("inner", nn::Linear(1, 2));
+  std::string extra_repr() const override { return "name=3"; }
+};
+EMBER_MODULE(Named);
+
+TEST(Print, ModulesWithMore) {
+  EXPECT_EQ(printed(nn::Sequential(Named())),
+            "Sequential(\n  (0): Named(\n    name=3\n    (inner): Linear(in_features=1, out_features=2, bias=True)\n  )\n)");
+}
+
+TEST(Print, Parameters) {
+  nn::Linear layer(1, 2);
+  ember::nn::init::constant_(layer->weight, 0.5);
+  EXPECT_EQ(printed(layer->weight), "Parameter containing:\ntensor([[0.5000],\n        [0.5000]], requires_grad=True)");
+  EXPECT_EQ(printed(layer->weight.detach()), "tensor([[0.5000],\n        [0.5000]])");
+  EXPECT_EQ(printed(layer->state_dict()[0].second), "tensor([[0.5000],\n        [0.5000]])");
+  EXPECT_EQ(printed(layer->weight * 2), "tensor([[1.],\n        [1.]], grad_fn=<MulBackward0>)");
+  layer->requires_grad_(false);
+  EXPECT_EQ(printed(layer->weight), "Parameter containing:\ntensor([[0.5000],\n        [0.5000]])");
+}
+
 TEST(StateDict, NamesAndTexts) {
   nn::Sequential net(nn::Linear(4, 2), nn::BatchNorm2d(2));
   std::string names;

@@ -1,7 +1,8 @@
 """Writes printing.txt: what PyTorch (Debian's python3-torch) prints for tensors of every kind.
 
 Run: /usr/bin/python3 tests/golden/make_printing.py
-A case is two lines: `tensor` with dtype, rank, sizes and values, and `text` with the printout, newlines written as \\n.
+A case is two lines: `tensor` with dtype, rank, sizes and values, and `text` with the printout, newlines written as \\n. A line `options` with
+precision, threshold, edgeitems, linewidth and sci_mode (-1: none) holds for the cases after it.
 The C++ twin is tests/frontend/golden_printing_test.cpp.
 """
 import pathlib
@@ -33,11 +34,28 @@ tensors += [torch.randn(5, 5, dtype=torch.float64), torch.randn(3, 4) * 1000, to
             torch.randint(-1000, 1000, (5, 7)), torch.randint(0, 255, (40, 40), dtype=torch.uint8), torch.arange(2000), torch.arange(1500.0).reshape(3, 500),
             torch.ones(33, 33), torch.eye(4), torch.eye(4) - 0.5]
 
+
+
+def write(out, tensor):
+    values = [repr(v if isinstance(v, float) else int(v)) for v in tensor.flatten().tolist()]
+    if tensor.numel() > 64 and tensor.is_floating_point():  # ours is the dtype's own number
+        values = ["%.9g" % float(v) for v in values]
+    out.write(" ".join(["tensor", NAMES[tensor.dtype], str(tensor.dim()), *map(str, tensor.shape), *values]) + "\n")
+    out.write("text " + str(tensor).replace("\n", "\\n") + "\n")
+
+
+DEFAULTS = dict(precision=4, threshold=1000, edgeitems=3, linewidth=80, sci_mode=None)
+OPTIONS = [dict(precision=2), dict(precision=0), dict(precision=7), dict(threshold=10), dict(threshold=10, edgeitems=1), dict(linewidth=30),
+           dict(sci_mode=True), dict(sci_mode=False), dict(precision=2, edgeitems=2), dict(threshold=2**62)]
+shown = [torch.tensor([1e-5, 1.0, 123.0]), torch.tensor([1.0, 2.0, 30.0]), torch.tensor([0.0, INF, NAN]), torch.tensor(3.25), torch.arange(40) - 5,
+         torch.randn(4, 5), torch.randn(3, 4, 7) * 100, torch.randn(2, 9) > 0, torch.arange(1200.0).reshape(12, 100) / 8, torch.zeros(30)]
 with open(HERE / "printing.txt", "w") as out:
     for tensor in tensors:
-        values = [repr(v if isinstance(v, float) else int(v)) for v in tensor.flatten().tolist()]
-        if tensor.numel() > 64 and tensor.is_floating_point():  # ours is the dtype's own number
-            values = ["%.9g" % float(v) for v in values]
-        out.write(" ".join(["tensor", NAMES[tensor.dtype], str(tensor.dim()), *map(str, tensor.shape), *values]) + "\n")
-        out.write("text " + str(tensor).replace("\n", "\\n") + "\n")
-print(len(tensors), "tensors")
+        write(out, tensor)
+    for options in OPTIONS:
+        options = {**DEFAULTS, **options}
+        torch.set_printoptions(**options)
+        out.write("options " + " ".join("-1" if value is None else str(int(value)) for value in options.values()) + "\n")
+        for tensor in shown:
+            write(out, tensor)
+print(len(tensors) + len(OPTIONS) * len(shown), "tensors")

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -246,6 +247,14 @@ Tensor operator<=(const Operand &a, const Operand &b);
 Tensor operator>(const Operand &a, const Operand &b);
 Tensor operator>=(const Operand &a, const Operand &b);
 std::ostream &operator<<(std::ostream &stream, const Tensor &tensor);
+/// How tensors are printed from now on. More elements than `threshold` are printed as their first and last `edgeitems` along each
+/// dimension. sci_mode: whether numbers have exponents; none: where their sizes ask for it.
+struct PrintOptions {
+  int precision = 4;
+  int64_t threshold = 1000, edgeitems = 3, linewidth = 80;
+  std::optional<bool> sci_mode{};
+};
+void set_printoptions(const PrintOptions &options, Here where = Here::current());
 
 // ---- factories: memory is filled at once
 Tensor empty(Shape shape, ScalarType dtype = kFloat32, Here where = Here::current());
