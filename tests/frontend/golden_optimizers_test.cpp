@@ -101,4 +101,42 @@ TEST(GoldenOptimizers, SchedulesAsPyTorch) {
   checkSchedule("cosine_annealing_lr", second, cosine);
 }
 
+// Each group by its own rate; what a group does not say is the optimizer's.
+TEST(ParameterGroups, HaveOptionsOfTheirOwn) {
+  ember::Tensor a = ember::ones({2}, ember::kFloat64).requires_grad_(), b = ember::ones({2}, ember::kFloat64).requires_grad_();
+  ember::optim::SGD optimizer(std::vector<optim::ParameterGroup>{{{a}, {}}, {{b}, {{"lr", 0.25}, {"weight_decay", 0.5}}}},
+                              {.lr = 0.5});
+  (a * 2 + b * 3).sum().backward();
+  optimizer.step();
+  EXPECT_EQ(a.detach().to_vector<double>(), std::vector<double>(2, 1 - 0.5 * 2));
+  EXPECT_EQ(b.detach().to_vector<double>(), std::vector<double>(2, 1 - 0.25 * (3 + 0.5)));
+  optimizer.param_groups()[0].options["lr"] = 1; // from now on
+  optimizer.step();
+  EXPECT_EQ(a.detach().to_vector<double>(), std::vector<double>(2, -2));
+}
+
+// A frozen layer has no gradient and is not updated; thawed, it trains on.
+TEST(Freezing, LeavesALayerAsItIs) {
+  ember::manual_seed(0);
+  ember::nn::Sequential model{ember::nn::Linear(3, 4), ember::nn::ReLU(), ember::nn::Linear(4, 1)};
+  ember::optim::SGD optimizer(model->parameters(), {.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1});
+  ember::Tensor input = ember::randn({5, 3});
+  auto step = [&] {
+    optimizer.zero_grad();
+    model(input).sum().backward();
+    optimizer.step();
+  };
+  auto valuesOf = [&](size_t number) { return model->parameters()[number].detach().to_vector<float>(); };
+  std::vector<float> frozen = valuesOf(0), trained = valuesOf(2);
+  model[0]->requires_grad_(false);
+  for (int i = 0; i < 3; ++i)
+    step();
+  EXPECT_EQ(valuesOf(0), frozen);
+  EXPECT_NE(valuesOf(2), trained);
+  EXPECT_FALSE(model->parameters()[0].grad().defined());
+  model[0]->requires_grad_();
+  step();
+  EXPECT_NE(valuesOf(0), frozen);
+}
+
 } // namespace
