@@ -58,6 +58,29 @@ Tensor minimum(const Tensor &a, const Tensor &b, Here where) {
   return binary<MinimumOp, LogicalAndOp>(Operand(a, where), Operand(b, where), "MinimumBackward0");
 }
 
+// ---- bits
+
+template <typename Op> static Tensor bitwise(const Operand &a, const Operand &b, const char *name) {
+  CallSite site(a.where);
+  if (ScalarType dtype = promote(a, b); is_floating(dtype))
+    throw Error(std::string("\"bitwise_") + name + "_cpu\" not implemented for '" + scalarTypeName(dtype) + "'");
+  return binary<Op>(a, b, "");
+}
+Tensor operator&(const Operand &a, const Operand &b) { return bitwise<LogicalAndOp>(a, b, "and"); }
+Tensor operator|(const Operand &a, const Operand &b) { return bitwise<LogicalOrOp>(a, b, "or"); }
+Tensor operator^(const Operand &a, const Operand &b) { return bitwise<LogicalXorOp>(a, b, "xor"); }
+Tensor operator~(const Operand &a) {
+  Entry entry(a.where);
+  if (is_floating(a.tensor.dtype()))
+    throw Error("~ (operator.invert) is only implemented on integer and Boolean-type tensors");
+  return made(entry.recorder.emit<LogicalNotOp>(record::read(a.tensor)), "");
+}
+Tensor Tensor::logical_not(Here where) const { return Operand(*this, where) == Operand(0, where); }
+Tensor Tensor::logical_xor(const Operand &other) const {
+  Here where = other.where;
+  return Operand(logical_not(where), where) != (other == Operand(0, where));
+}
+
 // ---- powers
 
 // Of whole numbers by squaring, which wraps as products do.

@@ -134,6 +134,28 @@ TEST(Construction, ModulesAreCalledAsTheirClass) {
   EXPECT_EQ(layer->repr(), "Linear(in_features=2, out_features=3, bias=True)");
 }
 
+TEST(Construction, MasksAndBits) {
+  Tensor b = ember::tensor({true, false, true}), c = ember::tensor({true, true, false}), i = ember::tensor<int64_t>({6, -3, 5}),
+         j = ember::tensor<int32_t>({3, 5, 1}), u = ember::tensor<uint8_t>({200, 7, 0});
+  auto expect = [](const Tensor &found, ember::ScalarType dtype, const std::vector<int64_t> &values) {
+    EXPECT_EQ(found.dtype(), dtype);
+    EXPECT_EQ(found.to_vector<int64_t>(), values);
+  };
+  expect(b & c, ember::kBool, {1, 0, 0});
+  expect(b | c, ember::kBool, {1, 1, 1});
+  expect(b ^ c, ember::kBool, {0, 1, 1});
+  expect(~b, ember::kBool, {0, 1, 0});
+  expect(i & 3, ember::kInt64, {2, 1, 1});
+  expect(i | j, ember::kInt64, {7, -3, 5});
+  expect(i ^ true, ember::kInt64, {7, -4, 4});
+  expect(~i, ember::kInt64, {-7, 2, -6});
+  expect(~u, ember::kUInt8, {55, 248, 255});
+  expect(u & 300, ember::kUInt8, {8, 4, 0});
+  expect(b & i, ember::kInt64, {0, 0, 1});
+  expect(u.logical_not(), ember::kBool, {0, 0, 1});
+  expect(u.logical_xor(b), ember::kBool, {0, 1, 1});
+}
+
 // Forms that a user of PyTorch writes, against the plain ones.
 TEST(Construction, FormsOfTensorFunctions) {
   Tensor x = ember::arange(6).to(ember::kFloat32).view({2, 3});

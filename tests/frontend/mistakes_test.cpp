@@ -118,6 +118,10 @@ TEST(Mistakes, HavePyTorchsTexts) {
       ROW("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
           "`logical_not()` operator instead.",
           -flags),
+      ROW("\"bitwise_and_cpu\" not implemented for 'Float'", three & 1),
+      ROW("\"bitwise_or_cpu\" not implemented for 'Float'", three | three),
+      ROW("\"bitwise_xor_cpu\" not implemented for 'Double'", three.to(ember::kFloat64) ^ three),
+      ROW("~ (operator.invert) is only implemented on integer and Boolean-type tensors", ~three),
       ROW("Integers to negative integer powers are not allowed.", longs.pow(-1)),
       ROW("\"pow\" not implemented for 'Bool'", flags.pow(flags)),
       ROW("where expected condition to be a boolean tensor, but got a tensor with dtype Long", ember::where(longs, m23, m23)),

@@ -182,6 +182,9 @@ public:
   Tensor ceil(Here where = Here::current()) const;
   Tensor round(Here where = Here::current()) const;
   Tensor trunc(Here where = Here::current()) const;
+  /// Booleans: whether an element is 0; whether one of two is, and not both.
+  Tensor logical_not(Here where = Here::current()) const;
+  Tensor logical_xor(const Operand &other) const;
   Tensor pow(const Operand &exponent) const;
   Tensor div(const Operand &other) const;
 
@@ -246,6 +249,11 @@ Tensor operator<(const Operand &a, const Operand &b);
 Tensor operator<=(const Operand &a, const Operand &b);
 Tensor operator>(const Operand &a, const Operand &b);
 Tensor operator>=(const Operand &a, const Operand &b);
+/// Bit by bit, of whole numbers and booleans.
+Tensor operator&(const Operand &a, const Operand &b);
+Tensor operator|(const Operand &a, const Operand &b);
+Tensor operator^(const Operand &a, const Operand &b);
+Tensor operator~(const Operand &a);
 std::ostream &operator<<(std::ostream &stream, const Tensor &tensor);
 /// How tensors are printed from now on. More elements than `threshold` are printed as their first and last `edgeitems` along each
 /// dimension. sci_mode: whether numbers have exponents; none: where their sizes ask for it.
