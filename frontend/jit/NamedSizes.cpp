@@ -97,8 +97,8 @@ private:
   void walk(unsigned other) {
     func::FuncOp function = recordings[other].main();
     if (function.getNumResults() != first.getNumResults())
-      throw Error("trace: another number of states is written at " + sizesText(recordings[other].sizes) + " than at " +
-                  sizesText(recordings[0].sizes));
+      throw Error("trace: another number of outputs, or of states that are written, at " + sizesText(recordings[other].sizes) +
+                  " than at " + sizesText(recordings[0].sizes));
     llvm::DenseMap<Value, Value> partner;
     SmallVector<std::pair<Value, Value>> work;
     for (unsigned i = 0; i < inputCount; ++i)

@@ -8,7 +8,7 @@
 namespace ember::jit {
 
 /// A function recorded at some sizes: a module whose arguments are the inputs, then the memory that it reads. Its results are the
-/// output, then the next values of as many pieces of memory: the first ones.
+/// outputs, then the next values of as many pieces of memory: the first ones.
 struct Recording {
   SizeValues sizes;
   mlir::OwningOpRef<mlir::ModuleOp> module;

@@ -112,7 +112,7 @@ std::string artifactName(const std::string &path, const std::string &name) {
 
 namespace {
 
-using Function = std::function<Tensor(const std::vector<Tensor> &)>;
+using Function = std::function<std::vector<Tensor>(const std::vector<Tensor> &)>;
 
 std::vector<Tensor> ownInputs(const std::vector<Tensor> &examples) {
   std::vector<Tensor> inputs;
@@ -177,18 +177,24 @@ private:
   record::Drawing drawing;
 };
 
-Recording recordOnce(const Function &function, const std::vector<Tensor> &inputs, States &states) {
+Recording recordOnce(const Function &function, const std::vector<Tensor> &inputs, States &states, size_t &outputCount) {
   record::Recorder &recorder = record::Recorder::get();
   states.reset();
   std::vector<record::NodeRef> arguments, results;
   for (const Tensor &input : inputs)
     arguments.push_back(record::nodeOf(input));
   NoGradGuard noGrad;
-  Tensor output = function(inputs);
-  // A view step may be all there is to the output: it is read into a value of its own.
-  results.push_back(record::nodeOf(output));
-  if (results[0]->buffer && !results[0]->record)
-    throw Error("trace: the function looked at a value, or its output does not depend on the inputs; nothing of it was recorded");
+  std::vector<Tensor> outputs = function(inputs);
+  if (outputs.empty())
+    throw Error("trace: the function gives no tensor, expected one or more");
+  for (const Tensor &output : outputs) {
+    // A view step may be all there is to the output: it is read into a value of its own.
+    results.push_back(record::nodeOf(output));
+    if (results.back()->buffer && !results.back()->record)
+      throw Error(
+          "trace: the function looked at a value, or its output does not depend on the inputs; nothing of it was recorded");
+  }
+  outputCount = outputs.size();
   for (const auto &[before, now] : states.changes()) {
     arguments.push_back(before);
     results.push_back(now);
@@ -208,14 +214,14 @@ std::shared_ptr<record::Buffer> ownCopy(const std::shared_ptr<record::Buffer> &m
   return copy;
 }
 
-// Of a module the trace holds all state, in its order. The results after the output update the first pieces of memory.
-TracedModule traced(OwningOpRef<ModuleOp> module, std::vector<record::NodeRef> memory, const Names &names,
+// Of a module the trace holds all state, in its order. The results after the outputs update the first pieces of memory.
+TracedModule traced(OwningOpRef<ModuleOp> module, std::vector<record::NodeRef> memory, size_t outputCount, const Names &names,
                     const std::vector<HeldTensor> &state) {
   auto impl = std::make_shared<TracedModule::Impl>();
   impl->module = std::move(module);
   func::FuncOp main = impl->main();
   size_t inputCount = main.getNumArguments() - memory.size();
-  std::vector<record::NodeRef> updated(memory.begin(), memory.begin() + (main.getNumResults() - 1));
+  std::vector<record::NodeRef> updated(memory.begin(), memory.begin() + (main.getNumResults() - outputCount));
   holdState(main, memory, state);
   for (size_t i = 0; i < inputCount; ++i)
     ir::setArgumentInfo(main, i, {"input" + std::to_string(i)});
@@ -224,10 +230,11 @@ TracedModule traced(OwningOpRef<ModuleOp> module, std::vector<record::NodeRef> m
     std::shared_ptr<record::Buffer> own = record::Recorder::get().materialize(node);
     impl->weights.push_back(llvm::is_contained(updated, node) ? ownCopy(own) : own);
   }
-  ir::setResultInfo(main, 0, {"output0"});
+  for (size_t i = 0; i < outputCount; ++i)
+    ir::setResultInfo(main, i, {"output" + std::to_string(i)});
   for (auto [i, node] : llvm::enumerate(updated)) {
     auto argument = static_cast<int64_t>(inputCount + (llvm::find(memory, node) - memory.begin()));
-    ir::setResultInfo(main, 1 + i, {ir::argumentInfo(main, argument).name, argument});
+    ir::setResultInfo(main, outputCount + i, {ir::argumentInfo(main, argument).name, argument});
   }
   impl->executable = record::compileHere(*impl->module);
   return TracedModule(impl);
@@ -241,16 +248,23 @@ TracedModule traceWithNames(const Function &function, const std::vector<Tensor> 
   std::vector<HeldTensor> state = module ? stateOf(*module) : std::vector<HeldTensor>();
   States states(module ? module->named_buffers() : nn::NamedTensors());
   names.try_emplace(states.generator().get(), ir::ArgumentInfo{"generator", ir::Role::Generator});
+  size_t outputCount = 0;
   if (!options.dims.empty()) {
-    auto record = [&](const std::vector<Tensor> &inputs) { return recordOnce(function, inputs, states); };
+    auto record = [&](const std::vector<Tensor> &inputs) { return recordOnce(function, inputs, states, outputCount); };
     NamedTrace named = traceNamedSizes(record, ownInputs(examples), options);
-    return traced(std::move(named.module), named.memory, names, state);
+    return traced(std::move(named.module), named.memory, outputCount, names, state);
   }
-  Recording recording = recordOnce(function, ownInputs(examples), states);
-  return traced(std::move(recording.module), recording.memory, names, state);
+  Recording recording = recordOnce(function, ownInputs(examples), states, outputCount);
+  return traced(std::move(recording.module), recording.memory, outputCount, names, state);
 }
 
 } // namespace
+
+TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &function, const std::vector<Tensor> &examples,
+                   const TraceOptions &options, Here where) {
+  auto one = [&](const std::vector<Tensor> &inputs) { return std::vector<Tensor>{function(inputs)}; };
+  return trace(Function(one), examples, options, where);
+}
 
 TracedModule trace(const Function &function, const std::vector<Tensor> &examples, const TraceOptions &options, Here where) {
   functions::Entry entry(where);
@@ -265,7 +279,7 @@ TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, cons
   functions::Entry entry(where);
   if (examples.size() != 1)
     throw Error("trace: a module takes one input, found " + std::to_string(examples.size()) + " examples");
-  auto function = [&](const std::vector<Tensor> &inputs) { return module(inputs[0]); };
+  auto function = [&](const std::vector<Tensor> &inputs) { return std::vector<Tensor>{module(inputs[0])}; };
   return traceWithNames(function, examples, &module, options);
 }
 

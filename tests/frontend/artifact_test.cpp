@@ -57,6 +57,46 @@ TEST(Artifact, ExecutableGivesTheSameBits) {
   EXPECT_EQ(contents(narrow), contents(folder.file("out.npy"))) << "AVX2 on three threads gives other bits";
 }
 
+// A function of several outputs, of named sizes, which also draws: the state comes after them.
+TEST(Trace, GivesSeveralOutputs) {
+  Folder folder("ember_outputs");
+  using Tensors = std::vector<ember::Tensor>;
+  ember::Tensor scale = ember::full({4}, 2);
+  auto function = [&](const Tensors &in) -> Tensors {
+    ember::Tensor sum = in[0] * scale + in[1];
+    return {sum, sum.argmax(1), sum + ember::rand({4}), in[0].t()};
+  };
+  Tensors example{ember::randn({3, 4}), ember::randn({3, 4})}, other{ember::randn({5, 4}), ember::randn({5, 4})};
+  ember::jit::TracedModule traced = ember::jit::trace(function, example, {.dims = {{{0, "B"}}, {{0, "B"}}}});
+  auto valuesOf = [](const Tensors &tensors) {
+    std::vector<std::vector<double>> values;
+    for (const ember::Tensor &own : tensors)
+      values.push_back(own.to_vector<double>());
+    return values;
+  };
+  ember::manual_seed(5);
+  std::vector<std::vector<double>> expected = valuesOf(function(other));
+  ember::manual_seed(5);
+  EXPECT_EQ(valuesOf(traced.run(other)), expected);
+  traced.save(folder.file("model.ember"));
+  ember::manual_seed(5);
+  EXPECT_EQ(valuesOf(ember::jit::load(folder.file("model.ember")).run(other)), expected);
+  auto pair = [&](const Tensors &in) -> Tensors { return {in[0] + in[1], (in[0] - in[1]).sum(1)}; };
+  ember::jit::trace(pair, example).compile(folder.file("pair"));
+  ember::save_npy(folder.file("a.npy"), example[0]);
+  ember::save_npy(folder.file("b.npy"), example[1]);
+  Outcome run = shell("cd " + folder.path.string() + " && ./pair a.npy b.npy -o sum.npy -o rows.npy");
+  EXPECT_EQ(run.status, 0) << run.text;
+  EXPECT_EQ(valuesOf({ember::load_npy(folder.file("sum.npy")), ember::load_npy(folder.file("rows.npy"))}),
+            valuesOf(pair(example)));
+  try {
+    ember::jit::trace([](const Tensors &) { return Tensors(); }, example);
+    FAIL() << "expected an error";
+  } catch (const ember::Error &error) {
+    EXPECT_EQ(error.message(), "trace: the function gives no tensor, expected one or more");
+  }
+}
+
 // A model with few weights: what is left is code and the runtime.
 TEST(Artifact, IsSmallAndNeedsTheCLibraryAlone) {
   Folder folder("ember_small");

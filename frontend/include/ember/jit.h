@@ -71,6 +71,9 @@ struct TraceOptions {
 ///     auto traced = jit::trace(model, {images}, {.dims = {{{0, "B"}}}});
 TracedModule trace(const std::function<Tensor(const std::vector<Tensor> &)> &function, const std::vector<Tensor> &examples,
                    const TraceOptions &options = {}, Here where = Here::current());
+/// The same of a function that gives several tensors, which `run` gives in their order.
+TracedModule trace(const std::function<std::vector<Tensor>(const std::vector<Tensor> &)> &function,
+                   const std::vector<Tensor> &examples, const TraceOptions &options = {}, Here where = Here::current());
 TracedModule trace(nn::Module &module, const std::vector<Tensor> &examples, const TraceOptions &options = {},
                    Here where = Here::current());
 template <typename Impl>
