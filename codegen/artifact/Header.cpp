@@ -137,7 +137,8 @@ std::string headerText(const ArtifactRequest &request) {
   const char *run = request.training ? "predict" : "run";
   std::string text, guard = "EMBER_" + llvm::StringRef(name).upper() + "_H";
   llvm::raw_string_ostream out(text);
-  out << "/* " << name << ": a compiled model" << (request.training ? " that trains" : "") << ". Link with -lm -lpthread.\n\n";
+  out << "/* " << name << ": a compiled model" << (request.training ? " that trains" : "")
+      << ". Link with -lm -lpthread; an object (.o) with libember_rt.a, too.\n\n";
   describeProgram(out, name + "_" + run, request.predict.module);
   if (request.training) {
     describeProgram(out, name + "_step", request.training->step.module);

@@ -123,6 +123,28 @@ TEST(Artifact, SameBytesInAnyFolder) {
   EXPECT_EQ(contents(one.file("model.o")).find(clone), std::string::npos);
 }
 
+// An object holds no runtime, so that several models share one.
+TEST(Artifact, ObjectsLinkWithTheRuntime) {
+  Folder folder("ember_objects");
+  for (const char *name : {"one", "two"})
+    ember::jit::trace(nn::Linear(4, 2), {ember::randn({3, 4})}).compile(folder.file((std::string(name) + ".o").c_str()));
+  std::ofstream(folder.file("main.c")) << R"(#include "one.h"
+#include "two.h"
+int main(void) {
+  static float in[12], out[6];
+  one_run_inputs first = {in};
+  one_run_outputs first_out = {out};
+  two_run_inputs second = {in};
+  two_run_outputs second_out = {out};
+  return one_run_typed(one_create(1), &first, &first_out) || two_run_typed(two_create(1), &second, &second_out);
+})";
+  Outcome run = shell("cd " + folder.path.string() +
+                      " && cc -std=c99 -Wall -Werror main.c one.o two.o " EMBER_BIN_DIR
+                      "/../lib/libember_rt_artifact.a -lm -lpthread -o main && ./main");
+  EXPECT_EQ(run.status, 0) << run.text;
+  EXPECT_NE(contents(folder.file("one.h")).find("an object (.o) with libember_rt.a"), std::string::npos);
+}
+
 TEST(Artifact, ExecutableRefusals) {
   Folder folder("ember_refusals");
   nn::Linear model(4, 2);

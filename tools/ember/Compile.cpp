@@ -10,8 +10,8 @@ namespace {
 
 constexpr const char *kExample = R"(What a stage prints, the next one reads:
   ember compile mlp.mlir --emit=kernels | ember compile - --from=kernels --emit=asm
-Artifacts, by the ending of OUT: .so .a .o with a C header beside it; .ember: a package; none: an
-executable (.npy files in and out).
+Artifacts, by the ending of OUT: .so .a .o with a C header beside it (an object is linked with
+libember_rt.a, the others hold it); .ember: a package; none: an executable (.npy files in and out).
   ember compile mlp.mlir -o mlp && ./mlp x.npy -o y.npy
 An artifact holds code for AVX2 and for AVX-512 and chooses when it starts.
 A training library (step, predict, set_hyper, save, load ... in C) from a package:
