@@ -156,3 +156,246 @@ func.func @no_channels(%x: tensor<4xf32>, %w: tensor<4xf32>, %t: tensor<i1>, %m:
   %y, %nm, %nv, %own, %i, %nn = ember.batch_norm %x, %w, %w, %w, %w, %t, %m, %m, %n : tensor<4xf32>, tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+func.func @broadcast_rank(%x: tensor<2x3xf32>) {
+  // expected-error @below {{broadcast: the operand has rank 2, expected at most 1}}
+  %0 = ember.broadcast %x : tensor<2x3xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_dtype(%x: tensor<3xf32>) {
+  // expected-error @below {{broadcast: the operand is 'tensor<3xf32>', the result 'tensor<3xf64>', expected one dtype}}
+  %0 = ember.broadcast %x : tensor<3xf32> -> tensor<3xf64>
+  return
+}
+
+// -----
+
+func.func @reshape_dtype(%x: tensor<4xf32>) {
+  // expected-error @below {{reshape: the operand is 'tensor<4xf32>', the result 'tensor<4xf64>', expected one dtype}}
+  %0 = ember.reshape %x : tensor<4xf32> -> tensor<4xf64>
+  return
+}
+
+// -----
+
+func.func @slice_starts(%x: tensor<4x8xf32>, %i: tensor<i64>) {
+  // expected-error @below {{expected one start, stride and size for each of the 2 dimensions}}
+  %0 = ember.slice %x [%i] strides [1] : tensor<4x8xf32> -> tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @slice_dtype(%x: tensor<4xf32>, %i: tensor<i64>) {
+  // expected-error @below {{the slice is of 'f64', expected 'f32'}}
+  %0 = ember.slice %x [%i] strides [1] : tensor<4xf32> -> tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @slice_fits(%x: tensor<4xf32>, %i: tensor<i64>) {
+  // expected-error @below {{dimension 0: 3 elements 3 apart do not fit into 4}}
+  %0 = ember.slice %x [%i] strides [3] : tensor<4xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @update_fits(%x: tensor<4xf32>, %u: tensor<3xf32>, %i: tensor<i64>) {
+  // expected-error @below {{dimension 0: 3 elements 2 apart do not fit into 4}}
+  %0 = ember.update_slice %x, %u [%i] strides [2] : tensor<4xf32>, tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @pad_dtype(%x: tensor<4xf32>) {
+  // expected-error @below {{pad: the operand is 'tensor<4xf32>', the result 'tensor<5xf64>', expected one dtype}}
+  %0 = ember.pad %x low [1] high [0] {value = 0.0 : f64} : tensor<4xf32> -> tensor<5xf64>
+  return
+}
+
+// -----
+
+func.func @pad_borders(%x: tensor<4x8xf32>) {
+  // expected-error @below {{pad: expected one border on each side of the 2 dimensions}}
+  %0 = ember.pad %x low [1] high [0] {value = 0.0 : f64} : tensor<4x8xf32> -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
+func.func @pad_negative(%x: tensor<4xf32>) {
+  // expected-error @below {{pad: border of dimension 0 is negative}}
+  %0 = ember.pad %x low [-1] high [0] {value = 0.0 : f64} : tensor<4xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @pad_size(%x: tensor<4xf32>) {
+  // expected-error @below {{pad: result dimension 0 is 6, expected 5}}
+  %0 = ember.pad %x low [1] high [0] {value = 0.0 : f64} : tensor<4xf32> -> tensor<6xf32>
+  return
+}
+
+// -----
+
+func.func @concat_axis(%x: tensor<4xf32>) {
+  // expected-error @below {{concat: axis is 1, expected one below the rank 1}}
+  %0 = ember.concat 1, %x, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @concat_rank(%x: tensor<4xf32>, %y: tensor<1x4xf32>) {
+  // expected-error @below {{concat: operand 1 is 'tensor<1x4xf32>', expected rank and dtype of 'tensor<8xf32>'}}
+  %0 = ember.concat 0, %x, %y : (tensor<4xf32>, tensor<1x4xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @concat_dim(%x: tensor<4x2xf32>, %y: tensor<4x3xf32>) {
+  // expected-error @below {{concat: dimension 1 of operand 1 is 3, expected 2}}
+  %0 = ember.concat 0, %x, %y : (tensor<4x2xf32>, tensor<4x3xf32>) -> tensor<8x2xf32>
+  return
+}
+
+// -----
+
+func.func @concat_total(%x: tensor<4xf32>) {
+  // expected-error @below {{concat: the operands have 8 along the axis, the result 9}}
+  %0 = ember.concat 0, %x, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<9xf32>
+  return
+}
+
+// -----
+
+func.func @conv_rank(%w: tensor<8x3x3x3xf32>, %x: tensor<3x9x9xf32>) {
+  // expected-error @below {{expected tensors of rank 4}}
+  %0 = ember.conv2d %w, %x stride [1, 1] padding [0, 0] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<3x9x9xf32> -> tensor<8x7x7xf32>
+  return
+}
+
+// -----
+
+func.func @conv_lists(%w: tensor<8x3x3x3xf32>, %x: tensor<2x3x9x9xf32>) {
+  // expected-error @below {{expected two strides, paddings and dilations}}
+  %0 = ember.conv2d %w, %x stride [1] padding [0, 0] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<2x3x9x9xf32> -> tensor<2x8x7x7xf32>
+  return
+}
+
+// -----
+
+func.func @conv_stride(%w: tensor<8x3x3x3xf32>, %x: tensor<2x3x9x9xf32>) {
+  // expected-error @below {{expected strides, dilations and groups of at least 1 and paddings of at least 0}}
+  %0 = ember.conv2d %w, %x stride [0, 1] padding [0, 0] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<2x3x9x9xf32> -> tensor<2x8x7x7xf32>
+  return
+}
+
+// -----
+
+func.func @conv_out(%w: tensor<8x3x3x3xf32>, %x: tensor<2x3x9x9xf32>) {
+  // expected-error @below {{the weight is for 8 output channels, the output has 9 in 1 groups}}
+  %0 = ember.conv2d %w, %x stride [1, 1] padding [0, 0] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<2x3x9x9xf32> -> tensor<2x9x7x7xf32>
+  return
+}
+
+// -----
+
+func.func @conv_batch(%w: tensor<8x3x3x3xf32>, %x: tensor<2x3x9x9xf32>) {
+  // expected-error @below {{the input has batch 2, the output 3}}
+  %0 = ember.conv2d %w, %x stride [1, 1] padding [0, 0] dilation [1, 1] groups 1 : tensor<8x3x3x3xf32>, tensor<2x3x9x9xf32> -> tensor<3x8x7x7xf32>
+  return
+}
+
+// -----
+
+func.func @take_axis(%x: tensor<4xf32>, %i: tensor<2xi64>) {
+  // expected-error @below {{take: axis is 1, expected one below the rank 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = ember.take %x, %i axis 1 : tensor<4xf32>, tensor<2xi64> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @gather_axis(%x: tensor<4xf32>, %i: tensor<2xi64>) {
+  // expected-error @below {{gather: axis is 1, expected one below the rank 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = ember.gather %x, %i axis 1 : tensor<4xf32>, tensor<2xi64> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @gather_rank(%x: tensor<4x2xf32>, %i: tensor<2xi64>) {
+  // expected-error @below {{gather: the indices have rank 1, expected 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = ember.gather %x, %i axis 0 : tensor<4x2xf32>, tensor<2xi64> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_shape(%x: tensor<4xf32>, %i: tensor<2xi64>, %u: tensor<3xf32>) {
+  // expected-error @below {{scatter_add: the updates are 'tensor<3xf32>', expected the shape of the indices, 'tensor<2xi64>'}}
+  %0 = ember.scatter_add %x, %i, %u axis 0 : tensor<4xf32>, tensor<2xi64>, tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @index_axis(%x: tensor<4xf32>, %i: tensor<2xi64>, %u: tensor<2xf32>) {
+  // expected-error @below {{index_add: axis is 1, expected one below the rank 1}}
+  %0 = ember.index_add %x, %i, %u axis 1 : tensor<4xf32>, tensor<2xi64>, tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @index_shape(%x: tensor<4xf32>, %i: tensor<2xi64>, %u: tensor<3xf32>) {
+  // expected-error @below {{index_add: the updates are 'tensor<3xf32>', expected the shape that take gives}}
+  %0 = ember.index_add %x, %i, %u axis 0 : tensor<4xf32>, tensor<2xi64>, tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @index_dtype(%x: tensor<4xf32>, %i: tensor<2xi64>, %u: tensor<2xf64>) {
+  // expected-error @below {{index_add: the updates are 'tensor<2xf64>', expected the dtype of 'tensor<4xf32>'}}
+  %0 = ember.index_add %x, %i, %u axis 0 : tensor<4xf32>, tensor<2xi64>, tensor<2xf64>
+  return
+}
+
+// -----
+
+func.func @select_shape(%c: tensor<3xi1>, %x: tensor<4xf32>) {
+  // expected-error @below {{select: the condition is 'tensor<3xi1>', expected the shape of 'tensor<4xf32>'}}
+  %0 = ember.select %c, %x, %x : tensor<3xi1>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @iota_axis() {
+  // expected-error @below {{iota: axis is 1, expected one below the rank 1}}
+  %0 = ember.iota 1 : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @cast_shape(%x: tensor<3xf32>) {
+  // expected-error @below {{cast: the operand is 'tensor<3xf32>', expected the shape of 'tensor<4xf64>'}}
+  %0 = ember.cast %x : tensor<3xf32> -> tensor<4xf64>
+  return
+}
