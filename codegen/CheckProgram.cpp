@@ -46,7 +46,8 @@ void checkType(Location loc, Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !isElement(tensor.getElementType()))
     refuse(loc, "expected a ranked tensor of floats, integers or bools, found " + textOf(type));
-  if (!tensor.hasStaticShape() && !isa_and_nonnull<DimsAttr>(tensor.getEncoding()))
+  auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding());
+  if ((dims ? dims.getNames().size() : 0) != static_cast<size_t>(tensor.getNumDynamicDims()))
     refuse(loc, "expected a name for each dynamic size (#ember.dims), found " + textOf(type));
   if (!isCountable(tensor))
     refuse(loc, "the sizes of " + textOf(type) + " overflow");

@@ -123,6 +123,12 @@
 // RUN: echo 'func.func @main(%%x: tensor<?xf32>) -> tensor<?xf32> { return %%x : tensor<?xf32> }' > %t.nameless.mlir
 // RUN: not ember inspect %t.nameless.mlir 2>&1 | FileCheck %s --check-prefix=NAMELESS
 // NAMELESS: {{^}}ember: {{.*}}.nameless.mlir:1:{{[0-9]+}}: expected a name for each dynamic size (#ember.dims), found tensor<?xf32>
+// RUN: echo 'func.func @main(%%x: tensor<?x?xf32, #ember.dims<[B]>>) -> tensor<f32> { %%0 = ember.sum %%x [0, 1] : tensor<?x?xf32, #ember.dims<[B]>> -> tensor<f32> return %%0 : tensor<f32> }' > %t.few.mlir
+// RUN: not ember inspect %t.few.mlir 2>&1 | FileCheck %s --check-prefix=FEW
+// FEW: {{^}}ember: {{.*}}.few.mlir:1:{{[0-9]+}}: expected a name for each dynamic size (#ember.dims), found tensor<?x?xf32, #ember.dims<[B]>>
+// RUN: echo 'func.func @main(%%x: tensor<2xf32, #ember.dims<[B]>>) -> tensor<2xf32, #ember.dims<[B]>> { return %%x : tensor<2xf32, #ember.dims<[B]>> }' > %t.more.mlir
+// RUN: not ember inspect %t.more.mlir 2>&1 | FileCheck %s --check-prefix=MORE
+// MORE: {{^}}ember: {{.*}}.more.mlir:1:{{[0-9]+}}: expected a name for each dynamic size (#ember.dims), found tensor<2xf32, #ember.dims<[B]>>
 // RUN: echo 'func.func @main(%%x: tensor<4x4000000000x4000000000xf32>) -> tensor<4x4000000000x4000000000xf32> { return %%x : tensor<4x4000000000x4000000000xf32> }' > %t.huge.mlir
 // RUN: not ember inspect %t.huge.mlir 2>&1 | FileCheck %s --check-prefix=HUGE
 // HUGE: {{^}}ember: {{.*}}: the sizes of tensor<4x4000000000x4000000000xf32> overflow
