@@ -166,23 +166,28 @@ void normalBlockF64(double *d, double mean, double deviation) {
   for (int j = 0; j < 8; ++j) {
     double u1 = 1 - d[j], u2 = d[j + 8], radius = sqrt(-2 * log(u1)), angle = 2 * M_PI * u2;
     double first = radius * cos(angle), second = radius * sin(angle);
-    d[j] = first * deviation + mean;
-    d[j + 8] = second * deviation + mean;
+    d[j] = fma(first, deviation, mean);
+    d[j + 8] = fma(second, deviation, mean);
   }
 }
 
-// bf16 and f16 compute each step in f32 and round it to the dtype.
+// To bf16 or f16.
 float roundNarrow(uint32_t dtype, float value) {
   return dtype == EMBER_BF16 ? ember_rt_from_bf16(ember_rt_to_bf16(value)) : ember_rt_from_f16(ember_rt_to_f16(value));
 }
 
+// Each step of bf16 rounds; f16 has functions and products in f32.
 void normalBlockNarrow(uint32_t dtype, uint16_t *d, float mean, float deviation) {
   auto load = [&](int j) { return dtype == EMBER_BF16 ? ember_rt_from_bf16(d[j]) : ember_rt_from_f16(d[j]); };
+  auto step = [&](float value) { return dtype == EMBER_BF16 ? roundNarrow(dtype, value) : value; };
+  mean = roundNarrow(dtype, mean);
+  deviation = roundNarrow(dtype, deviation);
   for (int j = 0; j < 8; ++j) {
     float u1 = roundNarrow(dtype, 1 - load(j)), u2 = load(j + 8);
-    float radius = roundNarrow(dtype, sqrtf(-2.0f * logf(u1))), angle = roundNarrow(dtype, static_cast<float>(2 * M_PI * u2));
-    storeReal(dtype, d, j, radius * cosf(angle) * deviation + mean);
-    storeReal(dtype, d, j + 8, radius * sinf(angle) * deviation + mean);
+    float radius = roundNarrow(dtype, sqrtf(step(-2.0f * step(logf(u1)))));
+    float angle = roundNarrow(dtype, static_cast<float>(2 * M_PI * u2));
+    storeReal(dtype, d, j, step(step(radius * step(cosf(angle))) * deviation) + mean);
+    storeReal(dtype, d, j + 8, step(step(radius * step(sinf(angle))) * deviation) + mean);
   }
 }
 
@@ -233,7 +238,7 @@ uint64_t ember_rt_random64(ember_generator *g) {
 void ember_rt_uniform(ember_generator *g, uint32_t dtype, void *out, int64_t count, double low, double high) {
   for (int64_t i = 0; i < count; ++i) {
     if (dtype == EMBER_F64) {
-      static_cast<double *>(out)[i] = uniform53(g) * (high - low) + low;
+      static_cast<double *>(out)[i] = fma(uniform53(g), high - low, low);
     } else if (dtype == EMBER_F32) {
       float from = static_cast<float>(low), to = static_cast<float>(high);
       static_cast<float *>(out)[i] = fmaf(uniform24(g), to - from, from);
@@ -241,14 +246,14 @@ void ember_rt_uniform(ember_generator *g, uint32_t dtype, void *out, int64_t cou
       int bits = dtype == EMBER_BF16 ? 8 : 11;
       float x = static_cast<float>(ember_rt_random32(g) & ((1u << bits) - 1)) * ldexpf(1, -bits);
       float from = roundNarrow(dtype, static_cast<float>(low)), to = roundNarrow(dtype, static_cast<float>(high));
-      storeReal(dtype, out, i, roundNarrow(dtype, x * roundNarrow(dtype, to - from)) + from);
+      storeReal(dtype, out, i, x * roundNarrow(dtype, to - from) + from);
     }
   }
 }
 
 void ember_rt_normal_singly(ember_generator *g, uint32_t dtype, void *out, int64_t count, double mean, double deviation) {
   for (int64_t i = 0; i < count; ++i)
-    storeReal(dtype, out, i, pairedNormal(g) * deviation + mean);
+    storeReal(dtype, out, i, fma(pairedNormal(g), deviation, mean));
 }
 
 void ember_rt_normal(ember_generator *g, uint32_t dtype, void *out, int64_t count, double mean, double deviation) {
