@@ -207,6 +207,7 @@ TEST(Loader, ASingleWeightedSample) {
 
 // In a process of its own, whose memory holds no other thread's stack.
 TEST(Loader, WorkersThatCannotBeStarted) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe"); // a copy of this one would have its threads' stacks
   auto epochWithoutMemory = [] {
     rlimit none{1 << 20, RLIM_INFINITY};
     DataLoader loader(tenSamples(), {.num_workers = 4});
