@@ -126,12 +126,13 @@ bool equal(const Tensor &a, const Tensor &b) {
 
 bool allclose(const Tensor &a, const Tensor &b, double rtol, double atol) {
   NoGradGuard noGrad;
-  std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-  if (x.size() != y.size())
-    return false;
-  for (size_t i = 0; i < x.size(); ++i)
-    if (x[i] != y[i] && !(std::abs(x[i] - y[i]) <= atol + rtol * std::abs(y[i])))
+  Shape shape = broadcastShapes(a.sizes(), b.sizes());
+  std::vector<double> x = a.expand(shape).to_vector<double>(), y = b.expand(shape).to_vector<double>();
+  for (size_t i = 0; i < x.size(); ++i) {
+    double error = std::abs(x[i] - y[i]); // from an infinity nothing but itself is near
+    if (x[i] != y[i] && !(std::isfinite(error) && error <= atol + rtol * std::abs(y[i])))
       return false;
+  }
   return true;
 }
 

@@ -134,6 +134,20 @@ TEST(Construction, ModulesAreCalledAsTheirClass) {
   EXPECT_EQ(layer->repr(), "Linear(in_features=2, out_features=3, bias=True)");
 }
 
+TEST(Construction, WhatIsClose) {
+  constexpr float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  auto close = [](float a, float b) { return ember::allclose(ember::tensor({1.0f, a}), ember::tensor({1.0f, b})); };
+  EXPECT_TRUE(close(1, 1 + 5e-6f));
+  EXPECT_FALSE(close(1e5f, 1e5f + 2));
+  EXPECT_FALSE(close(0, 2e-8f));
+  EXPECT_TRUE(ember::allclose(ember::tensor(0.0f), ember::tensor(2e-8f), 1e-5, 1e-7));
+  EXPECT_TRUE(close(infinity, infinity));
+  EXPECT_FALSE(close(infinity, -infinity));
+  EXPECT_FALSE(close(1, infinity));
+  EXPECT_FALSE(close(nan, nan));
+  EXPECT_TRUE(ember::allclose(ember::ones({2}), ember::ones({1})));
+}
+
 TEST(Construction, MasksAndBits) {
   Tensor b = ember::tensor({true, false, true}), c = ember::tensor({true, true, false}), i = ember::tensor<int64_t>({6, -3, 5}),
          j = ember::tensor<int32_t>({3, 5, 1}), u = ember::tensor<uint8_t>({200, 7, 0});

@@ -66,6 +66,12 @@ TEST(Random, OtherInitialisers) {
     ember::manual_seed(0);
     return ember::empty(std::move(shape), dtype);
   };
+  check(init::xavier_uniform_(seeded({2, 3}), 2),
+        {-0.016402801, 1.175289035, -1.803201556, -1.61236167, -0.843830943, 0.587503374});
+  check(init::kaiming_uniform_(seeded({2, 3, 2}), 0.5, "fan_out"),
+        {-0.008201401, 0.587644517, -0.901600778, -0.806180835, -0.421915472, 0.293751687, -0.021704253, 0.86856693, -0.097214237,
+         0.289868534, -0.331057847, -0.215326607});
+  check(ember::rand_like(seeded({2, 2})), {0.49625659, 0.768221796, 0.088477433, 0.132030487});
   check(init::trunc_normal_(seeded({6})), {-0.008956512, 0.693549573, -1.241547227, -1.041709423, -0.478393346, 0.326502919});
   check(init::trunc_normal_(seeded({4}, ember::kFloat64), 1, 2, -1, 1.5), {1.432112848, 0.850124618, 0.287396024, 1.321380214});
   check(init::orthogonal_(seeded({3, 2}, ember::kFloat64), 2),
