@@ -1,11 +1,10 @@
 // The cut: everything pending becomes one program, is looked up or compiled, runs, and is retired.
+#include "record/Cut.h"
 #include "record/Storage.h"
 
 #include "ir/interfaces/Interfaces.h"
 #include "ir/interpret/Bytes.h"
 #include "ir/ops/Constant.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/IRMapping.h"
 #include <chrono>
 #include <limits>
 
@@ -26,18 +25,13 @@ struct Recorder::Run {
 
 // First level of the cache: a program, and which slots are its arguments.
 struct Recorder::Known {
-  std::shared_ptr<Program> program;
+  ProgramCache::Found found;
   std::vector<uint32_t> arguments;
   uint64_t lastUse = 0;
+  int64_t runs = 0;
 };
-
-// A program in canonical order: ops from memory to the roots, producers first.
-struct Recorder::Cut {
-  SmallVector<Operation *> ops;
-  SmallVector<Value> arguments, results;
-  SmallVector<bool> donated;
-  std::string key;
-};
+// A program for many sizes is not the fastest for any: sizes that come back so often get one of their own.
+constexpr int64_t kRunsBeforeOwnCode = 32;
 
 // Marks the ops that a later backward may go through: from every held value that requires a gradient down to memory.
 void Recorder::markKept() {
@@ -103,118 +97,22 @@ Hash128 Recorder::keyOf(Run &run, bool donate) {
   return key;
 }
 
-namespace {
-
-// The program's text in numbers: equal strings are equal programs. Attributes and types are unique in the context, so their
-// addresses stand for them.
-class Key {
-public:
-  void number(uint64_t value) { bytes.append(reinterpret_cast<const char *>(&value), sizeof value); }
-  void address(const void *pointer) { number(reinterpret_cast<uintptr_t>(pointer)); }
-  void op(Operation *op) {
-    address(op->getName().getAsOpaquePointer());
-    if (int size = op->getPropertiesStorageSize())
-      bytes.append(op->getPropertiesStorage().as<const char *>(), size);
-    for (Type type : op->getResultTypes())
-      address(type.getAsOpaquePointer());
-  }
-  std::string bytes;
-};
-
-} // namespace
-
-Recorder::Cut Recorder::cut(const Run &run) {
-  Cut cut;
-  Key key;
-  llvm::DenseMap<Value, uint64_t> numbers;
-  // Depth first from the roots, without recursion.
-  SmallVector<std::pair<Operation *, unsigned>> path;
-  auto enter = [&](Value value) {
-    if (numbers.count(value))
-      return;
-    if (!isPending(recordOf(value))) {
-      numbers[value] = numbers.size();
-      cut.arguments.push_back(value);
-      key.number(~0ull);
-      key.address(value.getType().getAsOpaquePointer());
-      return;
-    }
-    path.push_back({value.getDefiningOp(), 0});
-  };
-  for (Recorded *root : run.roots) {
-    enter(root->value);
-    while (!path.empty()) {
-      auto &[op, next] = path.back();
-      if (next < op->getNumOperands()) {
-        enter(op->getOperand(next++));
-        continue;
-      }
-      Operation *done = op;
-      path.pop_back();
-      key.op(done);
-      for (Value operand : done->getOperands())
-        key.number(numbers.lookup(operand));
-      for (Value result : done->getResults())
-        numbers.try_emplace(result, numbers.size()); // one that is in memory may be an argument already
-      cut.ops.push_back(done);
-    }
-    cut.results.push_back(root->value);
-  }
-  key.number(~1ull);
-  for (Value result : cut.results)
-    key.number(numbers.lookup(result));
-  for (Value argument : cut.arguments) {
-    cut.donated.push_back(run.donated[recordOf(argument).slot]);
-    key.number(cut.donated.back());
-  }
-  cut.key = std::move(key.bytes);
-  return cut;
-}
-
-OwningOpRef<ModuleOp> Recorder::outline(ArrayRef<Operation *> ops, ArrayRef<Value> arguments, ArrayRef<Value> results,
-                                        ArrayRef<bool> donated) {
-  OwningOpRef<ModuleOp> module = ModuleOp::create(opBuilder.getUnknownLoc());
-  OpBuilder builder(module->getBodyRegion());
-  SmallVector<Type> from = llvm::to_vector(ValueRange(arguments).getTypes()),
-                    to = llvm::to_vector(ValueRange(results).getTypes());
-  auto function = func::FuncOp::create(builder, module->getLoc(), "main", builder.getFunctionType(from, to));
-  Block *body = function.addEntryBlock();
-  builder.setInsertionPointToStart(body);
-  IRMapping mapping;
-  for (auto [argument, own] : llvm::zip_equal(arguments, body->getArguments()))
-    mapping.map(argument, own);
-  for (auto [number, isDonated] : llvm::enumerate(donated))
-    if (isDonated)
-      function.setArgAttr(number, "ember.donated", builder.getI64IntegerAttr(-1));
-  llvm::DenseMap<Value, Value> given; // results of an op that is computed once more for its other results, not for these
-  for (auto [argument, own] : llvm::zip_equal(arguments, body->getArguments()))
-    given[argument] = own;
-  for (Operation *op : ops) {
-    builder.clone(*op, mapping);
-    for (Value result : op->getResults())
-      if (Value own = given.lookup(result))
-        mapping.map(result, own);
-  }
-  SmallVector<Value> returned;
-  for (Value result : results)
-    returned.push_back(mapping.lookup(result));
-  func::ReturnOp::create(builder, module->getLoc(), returned);
-  return module;
-}
-
 std::shared_ptr<Recorder::Known> Recorder::lookUp(Run &run) {
   Hash128 key = keyOf(run, !flushing || eraseAllowed);
-  if (auto found = known.find(key); found != known.end()) {
+  auto found = known.find(key);
+  bool isKnown = found != known.end();
+  if (isKnown) {
     found->second->lastUse = ++useCount;
-    return found->second;
+    if (found->second->found.names.empty() || ++found->second->runs < kRunsBeforeOwnCode)
+      return found->second;
   }
   while (known.size() > 2 * ProgramCache::get().limit())
     known.erase(std::min_element(known.begin(), known.end(),
                                  [](const auto &a, const auto &b) { return a.second->lastUse < b.second->lastUse; }));
-  Cut work = cut(run);
+  Cut work = cut(run.roots, run.donated);
   auto fresh = std::make_shared<Known>();
-  fresh->program =
-      ProgramCache::get().lookUp(work.key, [&] { return outline(work.ops, work.arguments, work.results, work.donated); });
+  fresh->found =
+      ProgramCache::get().lookUp(work.form, [&](ArrayRef<SizeExpr> dims) { return work.outline(dims); }, /*bySizes=*/!isKnown);
   for (Value argument : work.arguments)
     fresh->arguments.push_back(recordOf(argument).slot);
   fresh->lastUse = ++useCount;
@@ -223,7 +121,8 @@ std::shared_ptr<Recorder::Known> Recorder::lookUp(Run &run) {
 }
 
 RunFault Recorder::execute(Run &run, Known &program) {
-  Executable &executable = *program.program->executable;
+  const auto &[own, sizes] = program.found;
+  Executable &executable = *own->executable;
   std::vector<void *> arguments, results;
   std::vector<std::shared_ptr<Buffer>> resultBuffers;
   for (uint32_t slot : program.arguments)
@@ -238,15 +137,15 @@ RunFault Recorder::execute(Run &run, Known &program) {
     results.push_back(resultBuffers.back()->data);
   }
   auto start = std::chrono::steady_clock::now();
-  RunFault fault = runProgram(executable, arguments, results);
+  RunFault fault = runProgram(executable, arguments, results, sizes);
   runNanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
   kernelsLaunched += static_cast<int64_t>(executable.kernelNames.size());
   if (launchLog) {
     llvm::append_range(launchLog->names, executable.kernelNames);
-    launchLog->operations += program.program->operations;
+    launchLog->operations += own->operations;
   }
   ++programsRun;
-  ArenaUse arena = executable.arenaUse({});
+  ArenaUse arena = executable.arenaUse(sizes);
   lastArenaBytes = arena.bytes;
   lastArenaLiveBytes = arena.liveBytes;
   for (size_t i = 0; i < run.roots.size() && !fault.happened; ++i) {
@@ -309,7 +208,7 @@ void Recorder::undoFrom(uint64_t number) {
 // An index was out of range. The program is undone from the op that reads by it on, as if the error had been thrown there: what
 // was recorded before stays pending, values recorded later have none.
 void Recorder::fail(const Run &run, const RunFault &fault) {
-  SmallVector<Operation *> ops = cut(run).ops;
+  SmallVector<Operation *> ops = cut(run.roots, run.donated).ops;
   auto numberOf = [&](Operation *op) { return recordOf(op->getResult(0)).number; };
   // The program's ops are numbered in the order of the cut. One that a pass made of none stands for the whole program.
   bool isKnown = static_cast<size_t>(fault.op) < ops.size();

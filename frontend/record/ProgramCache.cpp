@@ -14,40 +14,78 @@ ProgramCache &ProgramCache::get() {
   return *cache;
 }
 
-std::shared_ptr<Program> ProgramCache::lookUp(const std::string &key, const std::function<OwningOpRef<ModuleOp>()> &outline) {
+static std::string keyOf(const ProgramForm &form) {
+  return form.text + std::string(reinterpret_cast<const char *>(form.sizes.data()), form.sizes.size() * sizeof(int64_t));
+}
+
+ProgramCache::Found ProgramCache::lookUp(const ProgramForm &form, const Outline &outline, bool bySizes) {
+  std::string key = keyOf(form);
   std::shared_ptr<Program> program;
   {
     std::lock_guard lock(mutex);
-    auto found = byKey.find(key);
-    if (found != byKey.end()) {
-      byUse.splice(byUse.begin(), byUse, found->second);
-    } else {
-      byUse.emplace_front(key, std::make_shared<Program>());
-      byKey[key] = byUse.begin();
-      shrink();
-    }
-    program = byUse.front().second;
+    program = programs.find(key);
+  }
+  if (!program && bySizes)
+    if (std::optional<Found> found = ofFamily(form, outline))
+      return *found;
+  {
+    std::lock_guard lock(mutex);
+    program = programs.get(key);
+    shrink();
   }
   std::lock_guard compiling(program->mutex);
-  if (!program->executable) {
-    OwningOpRef<ModuleOp> module = outline();
-    program->executable = compileApart(*module, CompileOptions::fromEnvironment());
-    program->operations = 0;
-    module->walk([&](Operation *op) {
-      bool computes = op->getNumResults() > 0 && op->getNumOperands() > 0;
-      program->operations += computes;
-    });
+  if (!program->executable)
+    compile(*program, *outline({}));
+  return {program, {}};
+}
+
+// The program for all sizes that this form was seen with.
+std::optional<ProgramCache::Found> ProgramCache::ofFamily(const ProgramForm &form, const Outline &outline) {
+  std::vector<ir::SizeExpr> dims;
+  std::shared_ptr<SizeFamily> family;
+  Found found;
+  {
     std::lock_guard lock(mutex);
-    ++programsCompiled;
+    family = families.get(form.text);
+    std::optional<ir::SizeValues> names = family->namesAt(form.sizes);
+    if (!names && family->learn(form.sizes, form.argumentSizes))
+      names = family->namesAt(form.sizes);
+    if (!names)
+      return std::nullopt;
+    dims = family->dims();
+    found = {programs.get(form.text + family->text()), *names};
+    shrink();
   }
-  return program;
+  std::lock_guard compiling(found.program->mutex);
+  if (found.program->executable)
+    return found;
+  try {
+    if (OwningOpRef<ModuleOp> module = outline(dims)) {
+      compile(*found.program, *module);
+      return found;
+    }
+  } catch (const CompileError &) { // the program for these sizes alone tells what is wrong, if it is
+  }
+  std::lock_guard lock(mutex);
+  family->refuse();
+  return std::nullopt;
+}
+
+// Its lock is held.
+void ProgramCache::compile(Program &program, ModuleOp module) {
+  program.executable = compileApart(module, CompileOptions::fromEnvironment());
+  program.operations = 0;
+  module.walk([&](Operation *op) {
+    bool computes = op->getNumResults() > 0 && op->getNumOperands() > 0;
+    program.operations += computes;
+  });
+  std::lock_guard lock(mutex);
+  ++programsCompiled;
 }
 
 void ProgramCache::shrink() {
-  while (byUse.size() > std::max<size_t>(mostPrograms, 1)) {
-    byKey.erase(byUse.back().first);
-    byUse.pop_back();
-  }
+  programs.shrink(std::max<size_t>(mostPrograms, 1));
+  families.shrink(std::max<size_t>(mostPrograms, 1));
 }
 
 void ProgramCache::setLimit(size_t count) {
@@ -73,7 +111,7 @@ OwningOpRef<ModuleOp> copyInto(MLIRContext &context, ModuleOp program) {
 }
 
 RunFault runProgram(Executable &executable, const std::vector<void *> &arguments, const std::vector<void *> &results,
-                    const std::map<std::string, int64_t> &sizes) {
+                    const ir::SizeValues &sizes) {
   try {
     return executable.run(arguments, results, sizes);
   } catch (const OutOfMemory &error) {

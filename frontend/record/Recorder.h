@@ -184,7 +184,7 @@ private:
   void addMissed(Run &run);
   Hash128 keyOf(Run &run, bool donate);
   std::shared_ptr<Known> lookUp(Run &run);
-  Cut cut(const Run &run);
+  Cut cut(llvm::ArrayRef<Recorded *> roots, llvm::ArrayRef<char> donated);
   void compute(Run &run);
   RunFault execute(Run &run, Known &known);
   [[noreturn]] void fail(const Run &run, const RunFault &fault);
@@ -192,8 +192,6 @@ private:
   void undoAll();
   void retire();
   void erase(llvm::ArrayRef<Recorded *> dead);
-  mlir::OwningOpRef<mlir::ModuleOp> outline(llvm::ArrayRef<mlir::Operation *> ops, llvm::ArrayRef<mlir::Value> arguments,
-                                            llvm::ArrayRef<mlir::Value> results, llvm::ArrayRef<bool> donated);
 
   mlir::OwningOpRef<mlir::ModuleOp> pending; // its body is the block that is recorded into
   std::unique_ptr<Listener> listener;

@@ -295,6 +295,10 @@ template <typename T> Tensor tensor(T value, Here where = Here::current()) {
 template <typename T> Tensor tensor(std::initializer_list<T> values, Here where = Here::current()) {
   return from_bytes(values.begin(), {static_cast<int64_t>(values.size())}, dtype_of<T>(), where);
 }
+template <typename T> Tensor tensor(const std::vector<T> &values, Here where = Here::current()) {
+  std::vector<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>> list(values.begin(), values.end());
+  return from_bytes(list.data(), {static_cast<int64_t>(list.size())}, dtype_of<T>(), where);
+}
 template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, Here where = Here::current()) {
   std::vector<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>> list; // a vector of bools has no bytes
   CallSite site(where);
