@@ -14,7 +14,7 @@
 // A task is handed out by a new generation; a worker is done when it has counted itself down.
 struct ember_pool {
   unsigned size;
-  pid_t owner; // the process that started the workers: a forked child has none
+  std::atomic<pid_t> owner; // the process that started the workers
   pthread_t *threads;
   pthread_mutex_t callers; // one task at a time
   std::atomic<uint32_t> generation, pending;
@@ -86,6 +86,41 @@ void *work(void *start) {
   }
 }
 
+// Goes on with the workers there are, where no more can be had.
+void startWorkers(ember_pool *pool) {
+  pthread_mutex_init(&pool->callers, nullptr);
+  pool->generation.store(0, std::memory_order_relaxed);
+  sigset_t all, before; // the host's signals go to the host's threads
+  sigfillset(&all);
+  sigdelset(&all, SIGPROF);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  unsigned number = 1;
+  for (; pool->threads && number < pool->size; ++number) {
+    auto *start = static_cast<WorkerStart *>(malloc(sizeof(WorkerStart)));
+    if (start)
+      *start = {pool, number};
+    if (!start || pthread_create(&pool->threads[number], nullptr, work, start) != 0) {
+      free(start);
+      break;
+    }
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pool->size = number;
+}
+
+// A forked child has none of its parent's workers: the first of its threads that wants them starts new ones.
+bool hasWorkers(ember_pool *pool) {
+  constexpr pid_t starting = -1;
+  pid_t own = getpid(), owner = pool->owner.load(std::memory_order_acquire);
+  if (owner == own)
+    return true;
+  if (owner == starting || !pool->owner.compare_exchange_strong(owner, starting))
+    return false;
+  startWorkers(pool);
+  pool->owner.store(own, std::memory_order_release);
+  return true;
+}
+
 unsigned defaultSize() {
   if (const char *text = getenv("EMBER_NUM_THREADS"); text && *text) {
     char *end = nullptr;
@@ -109,33 +144,16 @@ ember_pool *ember_rt_pool_create(unsigned count) {
   if (!pool)
     return nullptr;
   pool->size = count ? count : defaultSize();
-  pool->owner = getpid();
-  pthread_mutex_init(&pool->callers, nullptr);
   pool->threads = static_cast<pthread_t *>(calloc(pool->size, sizeof(pthread_t)));
-  sigset_t all, before; // the host's signals go to the host's threads
-  sigfillset(&all);
-  sigdelset(&all, SIGPROF);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  for (unsigned number = 1; pool->threads && number < pool->size; ++number) {
-    auto *start = static_cast<WorkerStart *>(malloc(sizeof(WorkerStart)));
-    if (start)
-      *start = {pool, number};
-    if (!start || pthread_create(&pool->threads[number], nullptr, work, start) != 0) {
-      free(start);
-      pool->size = number; // go on with the workers there are
-      break;
-    }
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (!pool->threads)
-    pool->size = 1;
+  startWorkers(pool);
+  pool->owner.store(getpid(), std::memory_order_release);
   return pool;
 }
 
 void ember_rt_pool_destroy(ember_pool *pool) {
   if (!pool)
     return;
-  if (pool->owner == getpid()) {
+  if (pool->owner.load(std::memory_order_acquire) == getpid()) {
     pool->stopping.store(true, std::memory_order_release);
     pool->generation.fetch_add(1, std::memory_order_release);
     wakeAll(pool->generation);
@@ -152,7 +170,7 @@ void ember_rt_parallel(ember_pool *pool, int64_t extent, int64_t grain, unsigned
                        void (*task)(void *, int64_t, int64_t, unsigned), void *context) {
   if (extent <= 0)
     return;
-  bool alone = !pool || parts <= 1 || pool->size == 1 || pool->owner != getpid() || pthread_mutex_trylock(&pool->callers) != 0;
+  bool alone = !pool || parts <= 1 || pool->size == 1 || !hasWorkers(pool) || pthread_mutex_trylock(&pool->callers) != 0;
   if (alone) { // also when another thread is using the workers
     task(context, 0, extent, 0);
     return;
