@@ -1,13 +1,13 @@
 #include "codegen/Stages.h"
 
 #include "codegen/CheckProgram.h"
+#include "codegen/ParseProgram.h"
 #include "codegen/Pipeline.h"
 #include "codegen/artifact/Tables.h"
 #include "codegen/cpu/Backend.h"
 #include "codegen/cpu/CpuTarget.h"
 #include "ir/EmberDialect.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -49,11 +49,13 @@ StagedProgram StagedProgram::read(const std::string &text, const std::string &na
                                   const CompileOptions &options, std::map<std::string, int64_t> sizes) {
   StagedProgram program(options, stage);
   program.sizes = std::move(sizes);
+  program.name = name;
   if (stage >= Stage::Llvm) {
+    checkText(text, name);
     program.code = text;
     return program;
   }
-  program.module = parseSourceString<ModuleOp>(text, ParserConfig(&context), name);
+  program.module = parseProgram(text, name, context);
   if (!program.module)
     throw CompileError(name + ": not a program of stage " + infoOf(stage).name);
   if (stage == Stage::Kernels || stage == Stage::Planned)
@@ -103,7 +105,7 @@ void StagedProgram::step() {
     module = {};
     break;
   case Stage::Asm:
-    code = cpu::assemblyOf(code, cpu::levelOf(options.target));
+    code = cpu::assemblyOf(code, name, cpu::levelOf(options.target));
     break;
   }
   at = next;

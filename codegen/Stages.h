@@ -51,6 +51,7 @@ private:
   std::map<std::string, int64_t> sizes;
   Stage at;
   mlir::OwningOpRef<mlir::ModuleOp> module; // up to vector
+  std::string name;                         // of the file that it was read from, for places
   std::string code;                         // llvm, asm
   std::string places;                       // planned: the plan in words
 };

@@ -162,7 +162,7 @@ private:
                               double ulps, double allowed) {
     std::string text;
     llvm::raw_string_ostream out(text);
-    if (auto place = dyn_cast<FileLineColLoc>(op.getLoc()))
+    if (auto place = op.getLoc()->findInstanceOf<FileLineColLoc>())
       out << place.getFilename().getValue() << ":" << place.getLine() << ":" << place.getColumn() << ": ";
     out << "'" << op.getName().getStringRef() << "' result " << number << " element [";
     llvm::interleaveComma(found.unflatten(flat), out);

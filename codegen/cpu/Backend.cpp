@@ -214,13 +214,14 @@ std::string llvmText(ModuleOp module, const Level &level) {
   return text;
 }
 
-std::string assemblyOf(const std::string &llvmText, const Level &level) {
+std::string assemblyOf(const std::string &llvmText, const std::string &name, const Level &level) {
   auto machine = machineFor(level);
   CompileContext context;
   llvm::SMDiagnostic fault;
   std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(llvmText, fault, context);
   if (!module)
-    throw std::runtime_error("line " + std::to_string(fault.getLineNo()) + ": " + fault.getMessage().str());
+    throw std::runtime_error(name + ":" + std::to_string(fault.getLineNo()) + ":" + std::to_string(fault.getColumnNo() + 1) +
+                             ": " + fault.getMessage().str());
   module->setDataLayout(machine->createDataLayout());
   module->setTargetTriple(machine->getTargetTriple());
   return emitFile(*module, *machine, llvm::CodeGenFileType::AssemblyFile);

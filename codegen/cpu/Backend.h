@@ -34,9 +34,10 @@ std::string compileObject(mlir::ModuleOp module, const Level &level);
 /// The same with functions of several levels, told by their names, and with what `decorate` adds for every x86-64 processor.
 std::string compileObject(mlir::ModuleOp module, const std::function<Level(llvm::StringRef)> &levelOfFunction,
                           const std::function<void(llvm::Module &)> &decorate);
-/// LLVM's text of a lowered module, and the assembly text of such a text. Throws std::runtime_error where it is none.
+/// LLVM's text of a lowered module, and the assembly text of such a text. Throws std::runtime_error where it is none; `name` is
+/// its file's.
 std::string llvmText(mlir::ModuleOp module, const Level &level);
-std::string assemblyOf(const std::string &llvmText, const Level &level);
+std::string assemblyOf(const std::string &llvmText, const std::string &name, const Level &level);
 
 /// Machine code in this process. Freed with the object.
 class LoadedCode {

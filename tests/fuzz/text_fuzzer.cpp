@@ -1,9 +1,9 @@
 // libFuzzer's entry to programs as text: what parses, verifies and may be compiled is simplified, and verifies still.
 #include "codegen/CheckProgram.h"
+#include "codegen/ParseProgram.h"
 #include "codegen/Pipeline.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
-#include "mlir/Parser/Parser.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
   // The context never frees what it has seen: a fresh one now and then.
@@ -15,17 +15,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
   }
   mlir::ScopedDiagnosticHandler silent(context.get(), [](mlir::Diagnostic &) { return mlir::success(); });
   std::string text(reinterpret_cast<const char *>(bytes), count);
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
-  if (!module)
-    return 0;
   try {
+    auto module = ember::parseProgram(text, "text", *context);
+    if (!module)
+      return 0;
     mlir::func::FuncOp function = ember::mainOf(*module);
     ember::checkProgram(function);
     ember::simplifyGraph(function, {});
-  } catch (const ember::CompileError &) {
-    return 0;
+    if (mlir::failed(mlir::verify(*module)))
+      std::abort();
+  } catch (const ember::CompileError &) { // what cannot be used
   }
-  if (mlir::failed(mlir::verify(*module)))
-    std::abort();
   return 0;
 }

@@ -139,7 +139,21 @@
 // NOKERNEL: {{^}}ember: {{.*}}layer.mlir:2:8: expected kernels alone (stage kernels), found 'ember.matmul'
 // RUN: echo 'frob' > %t.frob.ll
 // RUN: not ember compile %t.frob.ll --from=llvm --emit=asm 2>&1 | FileCheck %s --check-prefix=NOLLVM
-// NOLLVM: {{^}}ember: line 1: expected top-level entity
+// NOLLVM: {{^}}ember: {{.*}}.frob.ll:1:1: expected top-level entity
+// RUN: python3 -c "print('module {' * 600)" > %t.deep.mlir
+// RUN: not ember inspect %t.deep.mlir 2>&1 | FileCheck %s --check-prefix=DEEP
+// RUN: not ember compile %t.deep.mlir --from=vector --emit=asm 2>&1 | FileCheck %s --check-prefix=DEEP
+// RUN: python3 -c "print('func.func @main() attributes {a = affine_map<(d0) -> (' + '-' * 600 + 'd0)>} { return }')" > %t.deep.mlir
+// RUN: not ember inspect %t.deep.mlir 2>&1 | FileCheck %s --check-prefix=DEEP
+// RUN: python3 -c "print('@x = global ' + '[1 x ' * 600)" > %t.deep.ll
+// RUN: not ember compile %t.deep.ll --from=llvm --emit=asm 2>&1 | FileCheck %s --check-prefix=DEEP
+// DEEP: {{^}}ember: {{.*}}.deep.{{mlir|ll}}:1:{{[0-9]+}}: expected at most 500 brackets or signs within each other, found more{{$}}
+// RUN: printf '// (\n"f"() {a = "<[(", b = array<index: 1>} : () -> ()' > %t.index.mlir
+// RUN: not ember inspect %t.index.mlir 2>&1 | FileCheck %s --check-prefix=INDEX
+// INDEX: {{^}}ember: {{.*}}.index.mlir:2:{{[0-9]+}}: expected integers or floats of a number of bits in array<…>, found index{{$}}
+// RUN: echo 'func.func @main() -> tensor<2xf32> { %%0 = ember.constant dense<[1.0, 2.0]> : tensor<2xf32> return %%0 : tensor<2xf32> }' > %t.several.mlir
+// RUN: not ember inspect %t.several.mlir 2>&1 | FileCheck %s --check-prefix=SEVERAL
+// SEVERAL: {{^}}ember: {{.*}}.several.mlir:1:{{[0-9]+}}: kernels: expected a constant with one value for all elements, found 'tensor<2xf32>' with several: pass it as an argument{{$}}
 
 // Artifacts and packages need the values of parameters, which text has not; a damaged package says so.
 // RUN: not ember compile %S/inspect.mlir -o %t.o 2>&1 | FileCheck %s --check-prefix=VALUES

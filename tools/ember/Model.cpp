@@ -1,10 +1,10 @@
 #include "tools/ember/Model.h"
 
 #include "codegen/CheckProgram.h"
+#include "codegen/ParseProgram.h"
 #include "codegen/Pipeline.h"
 #include "codegen/artifact/Record.h"
 #include "ir/EmberDialect.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <filesystem>
 #include <fstream>
@@ -71,7 +71,7 @@ static Model loadPackage(const std::string &path, Session &session) {
 static Model loadText(const std::string &path, Session &session) {
   Model model;
   model.path = path == "-" ? "<stdin>" : path;
-  model.module = parseSourceString<ModuleOp>(readFile(path), ParserConfig(&session.context), model.path);
+  model.module = parseProgram(readFile(path), model.path, session.context);
   if (!model.module)
     throw Mistake(model.path + ": not a graph"); // the parser has said why and where
   return model;

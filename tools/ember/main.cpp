@@ -13,7 +13,7 @@ namespace ember::tool {
 static std::string textOf(mlir::Diagnostic &diagnostic) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  if (auto place = mlir::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
+  if (auto place = diagnostic.getLocation()->findInstanceOf<mlir::FileLineColLoc>())
     stream << place.getFilename().getValue() << ":" << place.getLine() << ":" << place.getColumn() << ": ";
   stream << diagnostic.str();
   return text;
