@@ -2,6 +2,8 @@
 
 #include "codegen/Compiler.h"
 #include "ir/EmberDialect.h"
+#include "ir/Signature.h"
+#include "ir/SizeBinding.h"
 #include "ir/ops/Kernel.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -13,7 +15,7 @@ namespace ember {
 namespace {
 
 std::string placeOf(Location loc) {
-  if (auto place = dyn_cast<FileLineColLoc>(loc))
+  if (auto place = loc->findInstanceOf<FileLineColLoc>())
     return (place.getFilename().getValue() + ":" + llvm::Twine(place.getLine()) + ":" + llvm::Twine(place.getColumn()) + ": ")
         .str();
   return "";
@@ -49,6 +51,11 @@ void checkType(Location loc, Type type) {
   auto dims = dyn_cast_or_null<DimsAttr>(tensor.getEncoding());
   if ((dims ? dims.getNames().size() : 0) != static_cast<size_t>(tensor.getNumDynamicDims()))
     refuse(loc, "expected a name for each dynamic size (#ember.dims), found " + textOf(type));
+  if (tensor.getEncoding() && !dims)
+    refuse(loc, "expected no encoding but #ember.dims, found " + textOf(type));
+  for (const SizeExpr &size : dimSizes(tensor))
+    if (size.constant().value_or(0) < 0)
+      refuse(loc, "expected sizes of at least 0, found " + textOf(type));
   if (!isCountable(tensor))
     refuse(loc, "the sizes of " + textOf(type) + " overflow");
 }
@@ -88,6 +95,10 @@ void checkProgram(func::FuncOp function) {
     for (const std::string &name : sizeNamesOf(argument.getType()))
       known.insert(name);
   }
+  if (std::string fault = signatureFault(function); !fault.empty())
+    refuse(function.getLoc(), fault);
+  if (std::string fault = rangesFault(function); !fault.empty())
+    refuse(function.getLoc(), fault);
   checkBlock(function.getBody().front(), known);
 }
 

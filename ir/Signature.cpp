@@ -2,6 +2,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -60,6 +61,63 @@ void setResultInfo(func::FuncOp function, unsigned number, const ResultInfo &inf
     function.setResultAttr(number, "ember.updates", builder.getI64IntegerAttr(info.updates));
   else
     function.removeResultAttr(number, builder.getStringAttr("ember.updates"));
+}
+
+bool isPrintableName(StringRef text) {
+  auto printable = [](char c) { return c > ' ' && c < 127 && c != '\'' && c != '"' && c != '\\'; };
+  return !text.empty() && text.size() <= 1024 && llvm::all_of(text, printable);
+}
+
+namespace {
+
+std::string nameFault(Attribute name) {
+  auto text = dyn_cast_or_null<StringAttr>(name);
+  if (!name || (text && isPrintableName(text)))
+    return "";
+  return "ember.name: expected a text of 1 to 1024 printable bytes without spaces, quotes and backslashes";
+}
+
+std::string argumentFault(func::FuncOp function, unsigned number) {
+  if (std::string fault = nameFault(function.getArgAttr(number, "ember.name")); !fault.empty())
+    return fault;
+  Attribute role = function.getArgAttr(number, "ember.role");
+  if (auto text = dyn_cast_or_null<StringAttr>(role); role && (!text || !roleOf(text)))
+    return "ember.role: expected one of " + llvm::join(llvm::ArrayRef(kRoles), ", ");
+  Builder builder(function.getContext());
+  Type state = RankedTensorType::get({5056}, builder.getIntegerType(8, /*isSigned=*/false)),
+       own = function.getArgumentTypes()[number];
+  if (argumentInfo(function, number).role == Role::Generator && own != state)
+    return "expected the type tensor<5056xui8> of a generator";
+  return "";
+}
+
+std::string resultFault(func::FuncOp function, unsigned number) {
+  if (std::string fault = nameFault(function.getResultAttr(number, "ember.name")); !fault.empty())
+    return fault;
+  Attribute updates = function.getResultAttr(number, "ember.updates");
+  auto argument = dyn_cast_or_null<IntegerAttr>(updates);
+  ArrayRef<Type> types = function.getArgumentTypes();
+  bool isArgument = argument && argument.getValue().isSignedIntN(32) && argument.getInt() >= 0 &&
+                    argument.getInt() < static_cast<int64_t>(types.size());
+  if (updates && (!isArgument || types[argument.getInt()] != function.getResultTypes()[number]))
+    return "ember.updates: expected the number of an argument of its type";
+  return "";
+}
+
+} // namespace
+
+std::string signatureFault(func::FuncOp function) {
+  llvm::StringSet<> names;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    if (std::string fault = argumentFault(function, i); !fault.empty())
+      return "argument " + std::to_string(i) + ": " + fault;
+    if (std::string name = argumentInfo(function, i).name; !names.insert(name).second)
+      return "two arguments are named '" + name + "'";
+  }
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (std::string fault = resultFault(function, i); !fault.empty())
+      return "result " + std::to_string(i) + ": " + fault;
+  return "";
 }
 
 static constexpr llvm::StringLiteral kStateNames = "ember.state_names", kStateArguments = "ember.state_arguments";

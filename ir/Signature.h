@@ -37,6 +37,12 @@ struct ResultInfo {
 ResultInfo resultInfo(mlir::func::FuncOp function, unsigned number);
 void setResultInfo(mlir::func::FuncOp function, unsigned number, const ResultInfo &info);
 
+/// What these attributes may not say, in one line; empty where they are good: names are printable and those of arguments unique,
+/// roles are known, a generator's state has its type, updates are of arguments of the result's type.
+std::string signatureFault(mlir::func::FuncOp function);
+/// Whether a text may be a name in a program: 1 to 1024 printable bytes without spaces, quotes and backslashes.
+bool isPrintableName(llvm::StringRef text);
+
 /// A name that a module's state_dict has for an argument's memory.
 struct StateName {
   std::string name;

@@ -72,6 +72,16 @@ std::map<std::string, SizeRange> sizeRanges(func::FuncOp function) {
   return ranges;
 }
 
+std::string rangesFault(func::FuncOp function) {
+  for (NamedAttribute own : function->getDiscardableAttrs()) {
+    auto numbers = dyn_cast<DenseI64ArrayAttr>(own.getValue());
+    bool isRange = numbers && numbers.size() == 2 && numbers[0] >= 0 && numbers[0] <= numbers[1];
+    if (own.getName().strref().starts_with(rangePrefix) && !isRange)
+      return own.getName().str() + ": expected array<i64: LEAST, MOST>";
+  }
+  return "";
+}
+
 void setSizeRanges(func::FuncOp function, const std::map<std::string, SizeRange> &ranges) {
   Builder builder(function.getContext());
   for (const auto &[name, range] : ranges)

@@ -27,6 +27,8 @@ struct SizeRange {
   int64_t least = 0, most = INT64_MAX;
 };
 std::map<std::string, SizeRange> sizeRanges(mlir::func::FuncOp function);
+/// What attributes that say ranges may not be, in one line; empty where they are good.
+std::string rangesFault(mlir::func::FuncOp function);
 void setSizeRanges(mlir::func::FuncOp function, const std::map<std::string, SizeRange> &ranges);
 /// What is wrong with a size, `the size B is 0, expected at least 1`; empty when all are in range.
 std::string outOfRange(const std::map<std::string, SizeRange> &ranges, const SizeValues &sizes);

@@ -7,7 +7,6 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include <set>
 
 using namespace mlir;
 
@@ -17,8 +16,7 @@ void GraphReader::refuse(const Twine &what) const { throw PackageError((place + 
 
 // Names that reach messages, symbols and C code.
 void GraphReader::name(const std::string &text, const char *what) {
-  auto printable = [](char c) { return c > ' ' && c < 127 && c != '\'' && c != '"' && c != '\\'; };
-  if (text.empty() || text.size() > limits::kNameBytes || !llvm::all_of(text, printable))
+  if (!isPrintableName(text))
     refuse(Twine(what) + " is no printable text of 1 to " + Twine(limits::kNameBytes) + " bytes");
 }
 
@@ -272,15 +270,15 @@ void GraphReader::result(const wire::Result &result) {
 // The signature is complete: the function and its block.
 void GraphReader::beginBody() {
   inBody = true;
-  std::set<StringRef> names;
-  for (DictionaryAttr own : argumentAttributes)
-    if (StringRef text = own.getAs<StringAttr>("ember.name"); !names.insert(text).second)
-      refuse("two arguments are named '" + text + "'");
   builder.setInsertionPointToEnd(graph.module->getBody());
   current =
       func::FuncOp::create(builder, builder.getUnknownLoc(), functionName, builder.getFunctionType(argumentTypes, resultTypes),
                            functionAttributes.getAttrs(), argumentAttributes);
   current.setAllResultAttrs(resultAttributes);
+  if (std::string fault = signatureFault(current); !fault.empty()) {
+    place = "function '" + functionName + "': ";
+    refuse(fault);
+  }
   Block *body = current.addEntryBlock();
   values.assign(body->args_begin(), body->args_end());
   frames.push_back({current, 0, 0, 0, 0});
