@@ -1,5 +1,6 @@
 #include "passes/Passes.h"
 
+#include "ir/EmberDialect.h"
 #include "ir/interfaces/Interfaces.h"
 #include "ir/ops/GatherScatter.h"
 #include "ir/ops/Gradient.h"
@@ -51,89 +52,120 @@ public:
   bool mayFault(Operation *op) const override { return !cast<ir::KernelOp>(op).getBody().front().getOps<ir::GatherOp>().empty(); }
 };
 
-struct FormKernelsPass : PassWrapper<FormKernelsPass, OperationPass<func::FuncOp>> {
+// On a function of the text: one block of ops on ranked tensors. It may have none of ember's ops, and get some.
+template <typename Own> struct FunctionPass : PassWrapper<Own, OperationPass<func::FuncOp>> {
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<ir::EmberDialect>(); }
+  virtual LogicalResult transform(func::FuncOp function) = 0;
+
+  void runOnOperation() final {
+    func::FuncOp function = this->getOperation();
+    auto areTensors = [](TypeRange types) { return llvm::all_of(types, llvm::IsaPred<RankedTensorType>); };
+    bool isOneBlock = !function.isExternal() && function.getBody().hasOneBlock() && areTensors(function.getArgumentTypes());
+    WalkResult walked = function.walk(
+        [&](Operation *op) { return areTensors(op->getResultTypes()) ? WalkResult::advance() : WalkResult::interrupt(); });
+    if (!isOneBlock || walked.wasInterrupted()) {
+      function.emitError("expected one block of ops on ranked tensors");
+      return this->signalPassFailure();
+    }
+    if (failed(transform(function)))
+      this->signalPassFailure();
+  }
+};
+
+struct FormKernelsPass : FunctionPass<FormKernelsPass> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FormKernelsPass)
   StringRef getArgument() const override { return "ember-form-kernels"; }
   StringRef getDescription() const override { return "groups ops into kernels, for a target that takes two at a time"; }
-  void runOnOperation() override {
-    if (failed(formKernels(getOperation(), PairTarget())))
-      signalPassFailure();
-  }
+  LogicalResult transform(func::FuncOp function) override { return formKernels(function, PairTarget()); }
 };
 
-struct SimplifyPass : PassWrapper<SimplifyPass, OperationPass<func::FuncOp>> {
+struct SimplifyPass : FunctionPass<SimplifyPass> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SimplifyPass)
   StringRef getArgument() const override { return "ember-simplify"; }
   StringRef getDescription() const override { return "applies the ops' folds, merges equal ops, drops dead ones"; }
-  void runOnOperation() override { simplify(getOperation()); }
-};
-
-struct SplitSumsPass : PassWrapper<SplitSumsPass, OperationPass<func::FuncOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SplitSumsPass)
-  StringRef getArgument() const override { return "ember-split-sums"; }
-  StringRef getDescription() const override { return "cuts long sums of few results into sums of sums"; }
-  void runOnOperation() override { splitSums(getOperation()); }
-};
-
-struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<func::FuncOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldConstantsPass)
-  StringRef getArgument() const override { return "ember-fold-constants"; }
-  StringRef getDescription() const override { return "computes what depends on constants alone"; }
-  void runOnOperation() override { foldConstants(getOperation()); }
-};
-
-struct PlanMemoryPass : PassWrapper<PlanMemoryPass, OperationPass<func::FuncOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlanMemoryPass)
-  PlanMemoryPass() = default;
-  PlanMemoryPass(const PlanMemoryPass &other) : PassWrapper(other) {}
-  StringRef getArgument() const override { return "ember-plan-memory"; }
-  StringRef getDescription() const override { return "groups ops into kernels, plans their memory and prints the plan"; }
-  ListOption<std::string> sizes{*this, "sizes", llvm::cl::desc("NAME:NUMBER, …: for which the plan is printed")};
-  void runOnOperation() override {
-    PairTarget target;
-    if (failed(formKernels(getOperation(), target)))
-      return signalPassFailure();
-    std::map<std::string, int64_t> numbers;
-    for (StringRef size : sizes) {
-      auto [name, number] = size.split(':');
-      numbers[name.str()] = std::stoll(number.str());
-    }
-    MemoryPlan plan = planMemory(getOperation(), target);
-    llvm::outs() << "// plan of " << getOperation().getName() << "\n" << describePlan(getOperation(), plan, numbers);
+  LogicalResult transform(func::FuncOp function) override {
+    simplify(function);
+    return success();
   }
 };
 
-struct DecomposePass : PassWrapper<DecomposePass, OperationPass<func::FuncOp>> {
+struct SplitSumsPass : FunctionPass<SplitSumsPass> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SplitSumsPass)
+  StringRef getArgument() const override { return "ember-split-sums"; }
+  StringRef getDescription() const override { return "cuts long sums of few results into sums of sums"; }
+  LogicalResult transform(func::FuncOp function) override {
+    splitSums(function);
+    return success();
+  }
+};
+
+struct FoldConstantsPass : FunctionPass<FoldConstantsPass> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldConstantsPass)
+  StringRef getArgument() const override { return "ember-fold-constants"; }
+  StringRef getDescription() const override { return "computes what depends on constants alone"; }
+  LogicalResult transform(func::FuncOp function) override {
+    foldConstants(function);
+    return success();
+  }
+};
+
+struct PlanMemoryPass : FunctionPass<PlanMemoryPass> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlanMemoryPass)
+  PlanMemoryPass() = default;
+  PlanMemoryPass(const PlanMemoryPass &other) : FunctionPass(other) {}
+  StringRef getArgument() const override { return "ember-plan-memory"; }
+  StringRef getDescription() const override { return "groups ops into kernels, plans their memory and prints the plan"; }
+  ListOption<std::string> sizes{*this, "sizes", llvm::cl::desc("NAME:NUMBER, …: for which the plan is printed")};
+  LogicalResult transform(func::FuncOp function) override {
+    PairTarget target;
+    std::map<std::string, int64_t> numbers;
+    for (StringRef size : sizes) {
+      auto [name, number] = size.split(':');
+      if (number.getAsInteger(10, numbers[name.str()]))
+        return function.emitError("sizes: expected NAME:NUMBER, found '") << size << "'";
+    }
+    if (failed(formKernels(function, target)))
+      return failure();
+    MemoryPlan plan = planMemory(function, target);
+    llvm::outs() << "// plan of " << function.getName() << "\n" << describePlan(function, plan, numbers);
+    return success();
+  }
+};
+
+struct DecomposePass : FunctionPass<DecomposePass> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DecomposePass)
   StringRef getArgument() const override { return "ember-decompose"; }
   StringRef getDescription() const override { return "replaces ops that are defined by a graph of others by that graph"; }
-  void runOnOperation() override { decompose(getOperation()); }
+  LogicalResult transform(func::FuncOp function) override {
+    decompose(function);
+    return success();
+  }
 };
 
-struct RematerializePass : PassWrapper<RematerializePass, OperationPass<func::FuncOp>> {
+struct RematerializePass : FunctionPass<RematerializePass> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RematerializePass)
   StringRef getArgument() const override { return "ember-rematerialize"; }
   StringRef getDescription() const override { return "recomputes, after the op at the peak, what costs more to keep"; }
-  void runOnOperation() override {
-    if (Operation *peak = opAtPeak(getOperation()))
-      rematerialize(getOperation(), peak);
+  LogicalResult transform(func::FuncOp function) override {
+    if (Operation *peak = opAtPeak(function))
+      rematerialize(function, peak);
+    return success();
   }
 };
 
 // main(x…) -> y becomes main(x…) -> (y, dy/dx…), where y is a float scalar and every float argument gets a gradient.
-struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
+struct AutodiffPass : FunctionPass<AutodiffPass> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AutodiffPass)
   StringRef getArgument() const override { return "ember-autodiff"; }
   StringRef getDescription() const override { return "appends the gradients of the first result to a function's results"; }
-  void runOnOperation() override {
-    func::FuncOp function = getOperation();
+  LogicalResult transform(func::FuncOp function) override {
     Operation *terminator = function.getBody().front().getTerminator();
+    if (terminator->getNumOperands() == 0)
+      return function.emitError("autodiff: there are no results, expected a float tensor of rank 0 as the first");
     Value output = terminator->getOperand(0);
     auto type = cast<RankedTensorType>(output.getType());
-    if (type.getRank() != 0 || !isa<FloatType>(type.getElementType())) {
-      function.emitError("autodiff: the first result is ") << type << ", expected a float tensor of rank 0";
-      return signalPassFailure();
-    }
+    if (type.getRank() != 0 || !isa<FloatType>(type.getElementType()))
+      return function.emitError("autodiff: the first result is ") << type << ", expected a float tensor of rank 0";
     OpBuilder builder(terminator);
     GradientRequest request;
     request.outputs = {output};
@@ -150,6 +182,7 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<func::FuncOp>> {
                                  : ir::fullLike(builder, function.getLoc(), cast<RankedTensorType>(input.getType()), 0));
     terminator->setOperands(results);
     function.setType(builder.getFunctionType(function.getArgumentTypes(), llvm::to_vector(ValueRange(results).getTypes())));
+    return success();
   }
 };
 
