@@ -15,9 +15,9 @@ LogicalResult ConstantOp::evaluate(ArrayRef<const ReferenceTensor *>, MutableArr
 }
 
 LogicalResult IotaOp::verify() {
-  int64_t rank = getResult().getType().getRank();
-  if (getAxis() >= static_cast<uint64_t>(rank))
-    return emitOpError("iota: axis is ") << getAxis() << ", expected one below the rank " << rank;
+  int64_t rank = getResult().getType().getRank(), axis = getAxis();
+  if (axis < 0 || axis >= rank)
+    return emitOpError("iota: axis is ") << axis << ", expected one below the rank " << rank;
   return success();
 }
 

@@ -359,7 +359,7 @@ LogicalResult ConcatOp::verify() {
   auto result = dimSizes(typeOf(getResult()));
   uint64_t axis = getAxis();
   if (axis >= result.size())
-    return emitOpError("concat: axis is ") << axis << ", expected one below the rank " << result.size();
+    return emitOpError("concat: axis is ") << static_cast<int64_t>(axis) << ", expected one below the rank " << result.size();
   SizeExpr total;
   for (auto [number, input] : llvm::enumerate(getInputs())) {
     auto sizes = dimSizes(typeOf(input));

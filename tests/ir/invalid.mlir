@@ -49,6 +49,22 @@ func.func @concat(%x: tensor<2x3xf32>, %y: tensor<2x4xf32>) -> tensor<4x3xf32> {
 
 // -----
 
+func.func @negative_axis(%x: tensor<2x3xf32>) -> tensor<4x3xf32> {
+  // expected-error @below {{concat: axis is -1, expected one below the rank 2}}
+  %0 = ember.concat -1, %x, %x : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// -----
+
+func.func @iota_axis() -> tensor<2x3xi64> {
+  // expected-error @below {{iota: axis is -1, expected one below the rank 2}}
+  %0 = ember.iota -1 : tensor<2x3xi64>
+  return %0 : tensor<2x3xi64>
+}
+
+// -----
+
 func.func @axes(%x: tensor<2x3xf32>) -> tensor<2xf32> {
   // expected-error @below {{sum: expected rising axes below the rank 2}}
   // expected-error @below {{failed to infer returned types}}
