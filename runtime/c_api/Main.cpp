@@ -2,6 +2,7 @@
 #include "runtime/include/ember_rt.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,10 +191,12 @@ int runAll(const ember_model_desc *desc, ember_model *model, const Arguments &ar
 } // namespace
 
 extern "C" int ember_rt_main(const ember_model_desc *desc, int argc, char **argv) {
-  if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-    printHelp(desc);
-    return flush(desc);
-  }
+  signal(SIGXFSZ, SIG_IGN); // a file over the limit of its size is an error, with a line
+  for (int i = 1; i < argc; ++i)
+    if (strcmp(argv[i], "--help") == 0) {
+      printHelp(desc);
+      return flush(desc);
+    }
   Arguments arguments(argc);
   char text[512];
   if (!arguments.inputs || !arguments.outputs)

@@ -225,7 +225,9 @@ void ember_rt_model_destroy(ember_model *model) {
 uint32_t ember_rt_abi(void) { return EMBER_RT_ABI; }
 
 const char *ember_rt_model_error(const ember_model *model) {
-  return model ? model->error : "the model is NULL: out of memory, or a processor without AVX2";
+  if (model)
+    return model->error;
+  return hasLevel3() ? "out of memory: the model is NULL" : "the processor has no AVX2: the model is NULL";
 }
 
 int ember_rt_model_run(ember_model *model, const ember_tensor *inputs, uint32_t input_count, ember_tensor *outputs,

@@ -25,7 +25,7 @@ struct ember_file {
 namespace {
 
 int fail(char *error, size_t size, const char *path, const char *what) {
-  snprintf(error, size, "%s: %s", path, what);
+  snprintf(error, size, "%s: %s", *path ? path : "''", what);
   return -1;
 }
 

@@ -203,7 +203,7 @@ int ember_rt_read_npy(const char *path, ember_array *array, char *error, size_t 
   FILE *file = descriptor < 0 ? nullptr : fdopen(descriptor, "rb");
   struct stat status;
   if (!file || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    snprintf(error, error_size, "%s: %s", path, file ? "not a file" : strerror(errno));
+    snprintf(error, error_size, "%s: %s", *path ? path : "''", file ? "not a file" : strerror(errno));
     if (file)
       fclose(file);
     else if (descriptor >= 0)

@@ -121,7 +121,8 @@ void ember_rt_note_variable(const char *name, const char *value, const char *exp
 
 /* Threads that run launches: the caller and count - 1 workers. */
 typedef struct ember_pool ember_pool;
-/* count 0: EMBER_NUM_THREADS, else the processors of this process. NULL when out of memory. */
+/* count 0: EMBER_NUM_THREADS, else the processors of this process; at most 1024. Where the system starts fewer threads, the pool
+   has those. NULL when out of memory. */
 ember_pool *ember_rt_pool_create(unsigned count);
 void ember_rt_pool_destroy(ember_pool *pool);
 unsigned ember_rt_pool_size(const ember_pool *pool);
@@ -296,7 +297,7 @@ typedef struct {
 /* A model ready to run. Each holds its own memory and threads; nothing is global. Calls on one model are serial, from any
    thread. Functions return an ember_status unless they say otherwise. */
 typedef struct ember_model ember_model;
-/* threads 0: as many as processors. NULL when out of memory or where the processor has no AVX2. */
+/* threads 0: as many as processors; at most 1024. NULL when out of memory or where the processor has no AVX2. */
 ember_model *ember_rt_model_create(const ember_model_desc *desc, unsigned threads);
 void ember_rt_model_destroy(ember_model *model);
 /* EMBER_RT_ABI of the runtime. */

@@ -121,11 +121,13 @@ bool hasWorkers(ember_pool *pool) {
   return true;
 }
 
+constexpr unsigned kMostThreads = 1024;
+
 unsigned defaultSize() {
   if (const char *text = getenv("EMBER_NUM_THREADS"); text && *text) {
     char *end = nullptr;
     long count = strtol(text, &end, 10);
-    if (*end == 0 && count >= 1 && count <= 1024)
+    if (*text >= '0' && *text <= '9' && *end == 0 && count >= 1 && count <= kMostThreads) // strtol takes signs and spaces
       return static_cast<unsigned>(count);
     ember_rt_note_variable("EMBER_NUM_THREADS", text, "a number from 1 to 1024: there are as many threads as processors");
   }
@@ -143,7 +145,7 @@ ember_pool *ember_rt_pool_create(unsigned count) {
   auto *pool = static_cast<ember_pool *>(calloc(1, sizeof(ember_pool)));
   if (!pool)
     return nullptr;
-  pool->size = count ? count : defaultSize();
+  pool->size = count == 0 ? defaultSize() : count < kMostThreads ? count : kMostThreads;
   pool->threads = static_cast<pthread_t *>(calloc(pool->size, sizeof(pthread_t)));
   startWorkers(pool);
   pool->owner.store(getpid(), std::memory_order_release);

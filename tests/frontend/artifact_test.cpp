@@ -161,6 +161,8 @@ TEST(Artifact, ExecutableRefusals) {
   const Row rows[] = {
       {folder.file("wrong.npy"), "model: input 0 'input0' is f32[3, 5], expected f32[3, 4]\n"},
       {folder.file("none.npy"), "model: " + folder.file("none.npy") + ": No such file or directory\n"},
+      {"''", "model: '': No such file or directory\n"},
+      {folder.file("right.npy") + " -o ''", "model: '': No such file or directory\n"},
       {folder.file("text.npy"),
        "model: " + folder.file("text.npy") + ": not an .npy file (its first bytes are not \\x93NUMPY)\n"},
       {folder.file("short.npy"),
@@ -183,6 +185,10 @@ TEST(Artifact, ExecutableRefusals) {
     EXPECT_EQ(outcome.text, row.text);
     EXPECT_EQ(outcome.status, 1);
   }
+  EXPECT_EQ(shell("(ulimit -f 0; " + program + " " + folder.file("right.npy") + " -o " + folder.file("limit.npy") + ")").text,
+            "model: " + folder.file("limit.npy") + ": File too large\n");
+  EXPECT_FALSE(std::filesystem::exists(folder.file("limit.npy")));
+  EXPECT_EQ(shell(program + " " + folder.file("right.npy") + " --help").text, shell(program + " --help").text);
   EXPECT_NE(shell(program + " --help").text.find("input 0  input0: f32[3, 4]"), std::string::npos);
 }
 

@@ -47,6 +47,7 @@
 // UNUSABLE-DAG: {{^}}ember: EMBER_INTERPRET is 'yes', expected 1 or 0: it is off
 // UNUSABLE-DAG: {{^}}ember: EMBER_TIMING is 'on', expected 1 or 0: it is off
 // RUN: env EMBER_NUM_THREADS=8x ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy 2>&1 | FileCheck %s --check-prefix=THREADS
+// RUN: env EMBER_NUM_THREADS=+8 ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy 2>&1 | FileCheck %s --check-prefix=THREADS
 // RUN: env EMBER_NUM_THREADS=0 ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy 2>&1 | FileCheck %s --check-prefix=THREADS
 // RUN: env EMBER_NUM_THREADS=99999999999999999999 ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy 2>&1 | FileCheck %s --check-prefix=THREADS
 // THREADS: {{^}}ember: EMBER_NUM_THREADS is '{{.*}}', expected a number from 1 to 1024

@@ -70,6 +70,9 @@
 // Inputs that do not fit.
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy 2>&1 | FileCheck %s --check-prefix=COUNT
 // COUNT: {{^}}ember: {{.*}}layer.mlir: expected 2 inputs, found 1
+// RUN: (ulimit -f 0; not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o %t.limit.npy 2>&1) | FileCheck %s --check-prefix=LIMIT
+// LIMIT: {{^}}ember: {{.*}}.limit.npy: File too large
+// RUN: test ! -e %t.limit.npy
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.d.npy 2>&1 | FileCheck %s --check-prefix=DTYPE
 // DTYPE: {{^}}ember: {{.*}}.d.npy: input 'w' is f64[3, 2], expected f32[3, 2]
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.x.npy 2>&1 | FileCheck %s --check-prefix=SHAPE

@@ -4,6 +4,7 @@
 #include "tools/ember/Command.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
+#include <csignal>
 #include <cstdio>
 #include <unistd.h>
 
@@ -179,3 +180,4 @@ int main(int argc, char **argv) {
   llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { _exit(ember::tool::fail("out of memory")); });
   return ember::tool::run(argc, argv);
 }
+  std::signal(SIGXFSZ, SIG_IGN); // a file over the limit of its size is an error, with a line
