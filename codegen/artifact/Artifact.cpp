@@ -127,6 +127,8 @@ bool isIdentifier(llvm::StringRef name) {
 void writeArtifact(const ArtifactRequest &request, const std::string &path) {
   if (!isIdentifier(request.name))
     throw CompileError("artifact: the name is '" + request.name + "', expected a C identifier of at most 200 characters");
+  if (llvm::StringRef(request.name).starts_with("ember_rt"))
+    throw CompileError("artifact: the name is '" + request.name + "', expected none of the runtime's, which begin with ember_rt");
   llvm::StringRef ending = llvm::sys::path::extension(path);
   if (!ending.empty() && ending != ".o" && ending != ".a" && ending != ".so")
     throw CompileError(path + ": unknown ending '" + ending.str() + "', expected .so, .a, .o, .ember or none");

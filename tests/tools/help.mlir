@@ -9,6 +9,9 @@
 // COMPILE: --emit STAGE
 // COMPILE-SAME: recorded, graph, grad, kernels, planned, vector, llvm, asm
 // COMPILE: ember compile mlp.mlir --emit=kernels | ember compile - --from=kernels --emit=asm
+// COMPILE: Stages, in the order of compilation:
+// COMPILE-NEXT: {{^}}  recorded  the program as it was recorded or read
+// COMPILE: {{^}}  asm       machine code as text
 // RUN: ember run --help | grep -q 'Example: ember run mlp.mlir'
 // RUN: ember bench --help | grep -q 'Example: ember bench mlp.mlir'
 // RUN: ember inspect --help | grep -q 'Example: ember inspect mlp.mlir'

@@ -17,6 +17,15 @@
 // NONAME: {{^}}ember: expected a MODEL, found an empty name
 // RUN: not ember compile %S/Inputs/layer.mlir -o 2>&1 | FileCheck %s --check-prefix=NOOUT
 // NOOUT: {{^}}ember: -o: expected OUT after it
+// RUN: not ember compile %S/Inputs/layer.mlir -o '' 2>&1 | FileCheck %s --check-prefix=NOFILENAME
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o '' 2>&1 | FileCheck %s --check-prefix=NOFILENAME
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy '' 2>&1 | FileCheck %s --check-prefix=NOFILENAME
+// RUN: not ember verify %S/Inputs/layer.mlir %t.x.npy '' 2>&1 | FileCheck %s --check-prefix=NOFILENAME
+// NOFILENAME: {{^}}ember: {{INPUTS|-o}}: expected the name of a file, found an empty one
+// RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy --interpret=no 2>&1 | FileCheck %s --check-prefix=FLAG
+// RUN: not ember bench %S/Inputs/layer.mlir --json=5 2>&1 | FileCheck %s --check-prefix=FLAG
+// RUN: not ember compile %S/Inputs/layer.mlir --unfused=no --emit=asm 2>&1 | FileCheck %s --check-prefix=FLAG
+// FLAG: {{^}}ember: --{{interpret|json|unfused}}: expected no value{{$}}
 // RUN: not ember compile %S/Inputs/layer.mlir -o %t.a.so -o %t.b.so 2>&1 | FileCheck %s --check-prefix=TWOOUTS
 // TWOOUTS: {{^}}ember: -o: expected one value, found 2
 // RUN: not ember run 2>&1 | FileCheck %s --check-prefix=NOMODEL
@@ -27,6 +36,19 @@
 // OPTION: {{^}}ember: compile: unknown option '--frob', expected options of --help, -o, --emit
 // RUN: not ember compile %S/Inputs/layer.mlir 2>&1 | FileCheck %s --check-prefix=NOTHING
 // NOTHING: {{^}}ember: compile: expected -o OUT or --emit STAGE
+// RUN: not ember compile %S/Inputs/named.mlir -o %t.unused.so --size B=3 2>&1 | FileCheck %s --check-prefix=NOSIZES
+// NOSIZES: {{^}}ember: compile: --size goes with --emit: an artifact takes every size
+// RUN: not ember compile %S/Inputs/layer.mlir --emit=asm --name layer 2>&1 | FileCheck %s --check-prefix=NOFUNCTIONS
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.unused.ember --name layer 2>&1 | FileCheck %s --check-prefix=NOFUNCTIONS
+// NOFUNCTIONS: {{^}}ember: compile: --name goes with -o OUT of native code: a {{package|stage}} has no C functions
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.unused.ember --max-memory 1 2>&1 | FileCheck %s --check-prefix=NOKERNELS
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.unused.ember --unfused 2>&1 | FileCheck %s --check-prefix=NOKERNELS
+// NOKERNELS: {{^}}ember: compile: --{{unfused|max-memory}} goes with native code or --emit: a package holds the graph as it is
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.unused.so --name '' 2>&1 | FileCheck %s --check-prefix=NONAMING
+// NONAMING: {{^}}ember: artifact: the name is '', expected a C identifier of at most 200 characters
+// RUN: not ember compile %S/Inputs/layer.mlir -o %t.unused.so --name ember_rt_model 2>&1 | FileCheck %s --check-prefix=RUNTIMES
+// RUNTIMES: {{^}}ember: artifact: the name is 'ember_rt_model', expected none of the runtime's, which begin with ember_rt
+// RUN: test ! -e %t.unused.so && test ! -e %t.unused.ember
 // RUN: not ember compile %S/Inputs/layer.mlir --emit=frob 2>&1 | FileCheck %s --check-prefix=STAGE
 // STAGE: {{^}}ember: unknown stage 'frob', expected one of recorded, graph
 // RUN: ember compile %S/Inputs/layer.mlir --emit=llvm | not ember compile - --from=llvm --emit=kernels 2>&1 | FileCheck %s --check-prefix=BACK
@@ -48,6 +70,9 @@
 // RUN: not ember compile %S/Inputs/layer.mlir --emit=asm 2>&1 > /dev/full | FileCheck %s --check-prefix=STDOUT
 // RUN: not ember --help 2>&1 > /dev/full | FileCheck %s --check-prefix=STDOUT
 // STDOUT: {{^}}ember: standard output: cannot be written
+// RUN: (ulimit -f 0; not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o %t.limit.npy 2>&1) | FileCheck %s --check-prefix=LIMIT
+// LIMIT: {{^}}ember: {{.*}}.limit.npy: File too large
+// RUN: test ! -e %t.limit.npy
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o %S 2>&1 | FileCheck %s --check-prefix=FOLDER
 // RUN: not ember compile %S/Inputs/layer.mlir -o %S 2>&1 | FileCheck %s --check-prefix=FOLDER
 // FOLDER: {{^}}ember: {{.*}}tools: Is a directory
@@ -70,9 +95,6 @@
 // Inputs that do not fit.
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy 2>&1 | FileCheck %s --check-prefix=COUNT
 // COUNT: {{^}}ember: {{.*}}layer.mlir: expected 2 inputs, found 1
-// RUN: (ulimit -f 0; not ember run %S/Inputs/layer.mlir %t.x.npy %t.w.npy -o %t.limit.npy 2>&1) | FileCheck %s --check-prefix=LIMIT
-// LIMIT: {{^}}ember: {{.*}}.limit.npy: File too large
-// RUN: test ! -e %t.limit.npy
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.d.npy 2>&1 | FileCheck %s --check-prefix=DTYPE
 // DTYPE: {{^}}ember: {{.*}}.d.npy: input 'w' is f64[3, 2], expected f32[3, 2]
 // RUN: not ember run %S/Inputs/layer.mlir %t.x.npy %t.x.npy 2>&1 | FileCheck %s --check-prefix=SHAPE

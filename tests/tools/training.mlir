@@ -13,7 +13,7 @@
 // RUN: not ember compile %s --train --loss mse --optimizer sgd -o %t.so 2>&1 | FileCheck %s --check-prefix=TEXT
 // TEXT: {{^}}ember: {{.*}}training.mlir: --train needs the model's weights: expected a package (.ember), found a graph as text
 // RUN: not ember compile %t.ember --train --loss mse --optimizer sgd -o %t.so 2>&1 | FileCheck %s --check-prefix=INPUTS
-// INPUTS: {{^}}ember: traced module: it has 2 inputs and 1 outputs, expected one of each for training
+// INPUTS: {{^}}ember: {{.*}}.ember: --train takes a model of one input and one output, found 2 and 1
 
 // A model without parameters has nothing to train.
 // RUN: ember compile %s -o %t.one.ember

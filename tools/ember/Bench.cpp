@@ -119,7 +119,7 @@ void addBench(CLI::App &app, Session &session) {
       ->type_name("N")
       ->check(wholeNumber(1, 1000000))
       ->capture_default_str();
-  command->add_flag("--json", own->json, "print JSON instead of a table");
+  addFlag(*command, "--json", own->json, "print JSON instead of a table");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);

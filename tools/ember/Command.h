@@ -31,6 +31,15 @@ CLI::App *addCommand(CLI::App &app, const std::string &name, const std::string &
 /// Options that compiling takes: --target, --unfused.
 void addCompileOptions(CLI::App &command, CompileOptions &options);
 
+/// The MODEL that every command takes.
+void addModel(CLI::App &command, std::string &model, const std::string &summary);
+
+/// A flag, which takes no value.
+CLI::Option *addFlag(CLI::App &command, const std::string &name, bool &isGiven, const std::string &summary);
+
+/// Refuses an empty name of a file.
+CLI::Validator fileName();
+
 /// Refuses what is no whole number of this range.
 CLI::Validator wholeNumber(uint64_t least, uint64_t most);
 

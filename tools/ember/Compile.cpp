@@ -3,6 +3,7 @@
 #include "tools/ember/Training.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
+#include <cstring>
 
 namespace ember::tool {
 
@@ -19,11 +20,19 @@ A training library (step, predict, set_hyper, save, load ... in C) from a packag
       --optimizer adamw:lr=1e-3,weight_decay=0.01 -o libtrain.so)";
 
 struct Arguments {
-  std::string model, output, emit, from = "recorded", name;
+  std::string model, output, emit, from = "recorded";
+  std::optional<std::string> name;
   std::vector<std::string> sizes;
   TrainingArguments training;
   CompileOptions options;
 };
+
+std::string stageList() {
+  std::string text = "\nStages, in the order of compilation:";
+  for (const StageInfo &own : stages())
+    text += "\n  " + std::string(own.name) + std::string(10 - std::strlen(own.name), ' ') + own.summary;
+  return text;
+}
 
 // The file's stem as a C identifier: `lib` in front and what no identifier holds are left out.
 std::string nameOf(llvm::StringRef path) {
@@ -66,7 +75,7 @@ void checkValues(const Model &model) {
 }
 
 void writeNative(const Model &model, const Arguments &own) {
-  std::string name = own.name.empty() ? nameOf(own.output) : own.name;
+  std::string name = own.name.value_or(nameOf(own.output));
   if (own.training.train)
     return writeTraining(model, own.training, own.options, name, own.output);
   ArtifactRequest request;
@@ -80,11 +89,24 @@ void writeNative(const Model &model, const Arguments &own) {
   writeArtifact(request, own.output);
 }
 
+// Options of native code, where none is made.
+void refuseUnused(const CLI::App &command, const Arguments &own) {
+  bool isPackage = own.emit.empty() && llvm::StringRef(own.output).ends_with(".ember");
+  if (own.name && (isPackage || !own.emit.empty()))
+    throw Mistake("compile: --name goes with -o OUT of native code: a " + std::string(isPackage ? "package" : "stage") +
+                  " has no C functions");
+  for (const char *option : {"--unfused", "--max-memory"})
+    if (isPackage && command.count(option))
+      throw Mistake(std::string("compile: ") + option + " goes with native code or --emit: a package holds the graph as it is");
+}
+
 void writeModel(const Arguments &own, Session &session) {
   if (own.from != "recorded")
     throw Mistake("compile: --from goes with --emit: an artifact is made from the whole program");
   if (own.options.target != "native")
     throw Mistake("compile: --target goes with --emit: an artifact holds the code of both levels");
+  if (!own.sizes.empty())
+    throw Mistake("compile: --size goes with --emit: an artifact takes every size");
   llvm::StringRef ending = llvm::sys::path::extension(own.output);
   if (own.training.train && ending != ".so" && ending != ".a" && ending != ".o")
     throw Mistake("compile: " + own.output + ": --train writes a library: expected .so, .a or .o");
@@ -101,11 +123,12 @@ void writeModel(const Arguments &own, Session &session) {
 } // namespace
 
 void addCompile(CLI::App &app, Session &session) {
-  CLI::App *command = addCommand(app, "compile", "write a native artifact, or print a stage of the compilation", kExample);
+  CLI::App *command =
+      addCommand(app, "compile", "write a native artifact, or print a stage of the compilation", kExample + stageList());
   auto own = std::make_shared<Arguments>();
-  command->add_option("MODEL", own->model, kModelText)->required();
-  command->add_option("-o", own->output, "the file to write; with --emit: its text")->type_name("OUT");
-  command->add_option("--emit", own->emit, "print this stage: " + stageNames())->type_name("STAGE");
+  addModel(*command, own->model, kModelText);
+  command->add_option("-o", own->output, "the file to write; with --emit: its text")->type_name("OUT")->check(fileName());
+  command->add_option("--emit", own->emit, "print this stage, one of " + stageNames())->type_name("STAGE");
   command->add_option("--from", own->from, "the stage that MODEL is the text of")->type_name("STAGE")->capture_default_str();
   command->add_option("--name", own->name, "prefix of the artifact's C functions (default: OUT's name)")->type_name("NAME");
   addSizeOption(*command, own->sizes, "a named size, for --emit=planned");
@@ -113,6 +136,7 @@ void addCompile(CLI::App &app, Session &session) {
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);
+    refuseUnused(*command, *own);
     if (own->emit.empty() && own->output.empty())
       throw Mistake("compile: expected -o OUT or --emit STAGE");
     checkTraining(own->training);

@@ -90,7 +90,7 @@ void addInspect(CLI::App &app, Session &session) {
                  "and the arena against the largest set of bytes that live at once. Of an artifact (.so .a .o or an\n"
                  "executable) it prints the record that stands in the file; nothing of it runs.");
   auto own = std::make_shared<Arguments>();
-  command->add_option("MODEL", own->model, std::string(kModelText) + ", or an artifact")->required();
+  addModel(*command, own->model, std::string(kModelText) + ", or an artifact");
   addSizeOption(*command, own->sizes, "a named size, for the arena");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {

@@ -64,17 +64,18 @@ void addRun(CLI::App &app, Session &session) {
                  "Example: ember run mlp.mlir x.npy w.npy -o y.npy\n"
                  "Without -o, results are printed as PyTorch prints tensors. The bits do not depend on --threads.");
   auto own = std::make_shared<Arguments>();
-  command->add_option("MODEL", own->model, kModelText)->required();
-  command->add_option("INPUTS", own->inputs, "one .npy file for each input, in order")->type_name("FILE.npy");
+  addModel(*command, own->model, kModelText);
+  command->add_option("INPUTS", own->inputs, "one .npy file for each input, in order")->type_name("FILE.npy")->check(fileName());
   command->add_option("-o", own->outputs, "write results here, in order, instead of printing them (repeat for each)")
       ->type_name("OUT.npy")
+      ->check(fileName())
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   addThreadsOption(*command, own->threads);
   command->add_option("--seed", own->seed, "of the generator of a package that draws (default: its state when it was traced)")
       ->type_name("N")
       ->check(wholeNumber(0, UINT64_MAX));
-  command->add_flag("--interpret", own->options.interpret, "reference values in double precision instead of compiled code");
+  addFlag(*command, "--interpret", own->options.interpret, "reference values in double precision instead of compiled code");
   addCompileOptions(*command, own->options);
   command->callback([command, own, &session] {
     refuseUnknown(*command);

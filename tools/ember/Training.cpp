@@ -162,10 +162,11 @@ std::map<int64_t, jit::Dim> namesOf(RankedTensorType type, std::map<std::string,
 } // namespace
 
 void addTrainingOptions(CLI::App &command, TrainingArguments &own) {
-  command.add_flag("--train", own.train, "write a library that trains the package's model: OUT is .so, .a or .o");
+  addFlag(command, "--train", own.train, "write a library that trains the package's model: OUT is .so, .a or .o");
   command.add_option("--loss", own.loss, "cross_entropy or mse; target=DTYPE[SIZES] states what the targets are")
       ->type_name("NAME[:target=TYPE]");
-  command.add_option("--optimizer", own.optimizer, "sgd, adam or adamw with its options")->type_name("NAME[:KEY=VALUE,...]");
+  command.add_option("--optimizer", own.optimizer, "sgd, adam or adamw; KEYs are PyTorch's: lr, weight_decay, ...")
+      ->type_name("NAME[:KEY=VALUE,...]");
 }
 
 void checkTraining(const TrainingArguments &own) {
@@ -183,6 +184,12 @@ void writeTraining(const Model &model, const TrainingArguments &own, const Compi
   func::FuncOp main = model.main();
   if (model.producer.empty())
     throw Mistake(model.path + ": --train needs the model's weights: expected a package (.ember), found a graph as text");
+  size_t inputs = model.inputs().size(), outputs = 0;
+  for (unsigned i = 0; i < main.getNumResults(); ++i)
+    outputs += ir::resultInfo(main, i).updates < 0;
+  if (inputs != 1 || outputs != 1)
+    throw Mistake(model.path + ": --train takes a model of one input and one output, found " + std::to_string(inputs) + " and " +
+                  std::to_string(outputs));
   nn::ModuleHolder<nn::Module> module = jit::load(model.path).module();
   RankedTensorType target = targetType(loss, lossSpec, cast<RankedTensorType>(main.getResultTypes()[0]));
   std::unique_ptr<optim::Optimizer> optimizer = makeOptimizer(optimizerSpec, module->parameters());

@@ -52,7 +52,9 @@ void addCompileOptions(CLI::App &command, CompileOptions &options) {
   command.add_option("--target", options.target, "instruction level: native, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512)")
       ->type_name("LEVEL")
       ->capture_default_str();
-  command.add_flag_callback("--unfused", [&options] { options.fuse = false; }, "make every op a kernel of its own");
+  command.add_flag_callback(
+             "--unfused", [&options] { options.fuse = false; }, "make every op a kernel of its own")
+      ->disable_flag_override();
   command.add_option("--max-memory", options.maxMemory, "recompute values so that the arena has at most so many bytes")
       ->type_name("BYTES")
       ->check(wholeNumber(1, INT64_MAX));
@@ -66,13 +68,28 @@ void addSizeOption(CLI::App &command, std::vector<std::string> &texts, const std
 }
 
 void addInputOptions(CLI::App &command, InputArguments &own, const std::string &more) {
-  command.add_option("MODEL", own.model, kModelText + more)->required();
-  command.add_option("INPUTS", own.files, "one .npy file for each input, in order (default: random)")->type_name("FILE.npy");
+  addModel(command, own.model, kModelText + more);
+  command.add_option("INPUTS", own.files, "one .npy file for each input, in order (default: random)")
+      ->type_name("FILE.npy")
+      ->check(fileName());
   addSizeOption(command, own.sizes, "a named size of random inputs");
   command.add_option("--seed", own.seed, "of random inputs")
       ->type_name("N")
       ->check(wholeNumber(0, UINT32_MAX))
       ->capture_default_str();
+}
+
+void addModel(CLI::App &command, std::string &model, const std::string &summary) {
+  command.add_option("MODEL", model, summary)->required()->type_name("");
+}
+
+CLI::Option *addFlag(CLI::App &command, const std::string &name, bool &isGiven, const std::string &summary) {
+  return command.add_flag(name, isGiven, summary)->disable_flag_override();
+}
+
+CLI::Validator fileName() {
+  return CLI::Validator([](std::string &text) { return text.empty() ? "expected the name of a file, found an empty one" : ""; },
+                        /*description=*/"");
 }
 
 CLI::Validator wholeNumber(uint64_t least, uint64_t most) {
@@ -122,13 +139,16 @@ int fail(const std::string &text) {
   return 1;
 }
 
-// The parser's `--threads: At Most 1 required but received 2` and `-o: 1 required OUT missing`.
+// The parser's `--threads: At Most 1 required but received 2`, `-o: 1 required OUT missing` and `json was given a disallowed flag
+// override`.
 static std::string textOf(const CLI::ArgumentMismatch &error) {
   auto [option, text] = llvm::StringRef(error.what()).split(": ");
   if (text.consume_front("At Most 1 required but received "))
     return (option + ": expected one value, found " + text).str();
   if (text.consume_front("1 required ") && text.consume_back(" missing"))
     return (option + ": expected " + text + " after it").str();
+  if (option.consume_back(" was given a disallowed flag override"))
+    return ("--" + option + ": expected no value").str();
   return error.what();
 }
 
@@ -138,7 +158,8 @@ static int run(int argc, char **argv) {
   CLI::App app("ember compiles machine-learning graphs to fused kernels.", "ember");
   app.allow_extras();
   app.footer("A MODEL is a package (.ember) or a graph as text (.mlir, function 'main'); '-' reads text from standard input.\n"
-             "`ember COMMAND --help` says more. Environment variables: see the table in README.md.");
+             "`ember COMMAND --help` says more. Environment variables: see the table in README.md.\n"
+             "What goes wrong is one line on standard error, with the place, and the exit code is 1.");
   Session session;
   addCompile(app, session);
   addRun(app, session);
@@ -176,8 +197,8 @@ static int run(int argc, char **argv) {
 } // namespace ember::tool
 
 int main(int argc, char **argv) {
+  std::signal(SIGXFSZ, SIG_IGN); // a file over the limit of its size is an error, with a line
   // LLVM throws nothing where it finds no memory.
   llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { _exit(ember::tool::fail("out of memory")); });
   return ember::tool::run(argc, argv);
 }
-  std::signal(SIGXFSZ, SIG_IGN); // a file over the limit of its size is an error, with a line
