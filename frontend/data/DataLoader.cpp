@@ -77,6 +77,8 @@ static void requireConsistent(const DataLoaderOptions &options) {
 DataLoader::DataLoader(std::shared_ptr<const Dataset> own, DataLoaderOptions given, Here where)
     : dataset(std::move(own)), options(std::move(given)), place(where) {
   CallSite site(where);
+  if (!dataset)
+    throw Error("DataLoader: expected a dataset, found a null pointer");
   requireConsistent(options);
   if (options.batch_sampler)
     return;

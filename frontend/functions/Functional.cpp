@@ -113,7 +113,10 @@ static void checkConvolution(const Tensor &input, const Tensor &weight, const Te
       throw Error("negative padding is not supported");
     if (dilation[d] < 1)
       throw Error("dilation should be greater than zero, but got " + shapeText(dilation));
-    int64_t padded = input.size(2 + d) + 2 * padding[d], span = dilation[d] * (weight.size(2 + d) - 1) + 1;
+    int64_t padded, span; // any numbers may stand in options
+    if (__builtin_mul_overflow(padding[d], 2, &padded) || __builtin_add_overflow(padded, input.size(2 + d), &padded) ||
+        __builtin_mul_overflow(dilation[d], weight.size(2 + d) - 1, &span) || __builtin_add_overflow(span, 1, &span))
+      throw Error("padding " + shapeText(padding) + " or dilation " + shapeText(dilation) + " is too large");
     if (span > padded)
       throw Error("Calculated padded input size per channel: (" + std::to_string(input.size(2) + 2 * padding[0]) + " x " +
                   std::to_string(input.size(3) + 2 * padding[1]) + "). Kernel size: (" + std::to_string(weight.size(2)) + " x " +

@@ -117,14 +117,16 @@ Tensor Tensor::var(Shape dims, int64_t correction, bool keepdim, Here where) con
   return result;
 }
 
-bool equal(const Tensor &a, const Tensor &b) {
+bool equal(const Tensor &a, const Tensor &b, Here where) {
+  CallSite site(where);
   if (a.sizes() != b.sizes() || a.dtype() != b.dtype())
     return false;
   NoGradGuard noGrad;
   return a.numel() == 0 || (a != b).to(kInt64).sum().item<int64_t>() == 0;
 }
 
-bool allclose(const Tensor &a, const Tensor &b, double rtol, double atol) {
+bool allclose(const Tensor &a, const Tensor &b, double rtol, double atol, Here where) {
+  CallSite site(where);
   NoGradGuard noGrad;
   Shape shape = broadcastShapes(a.sizes(), b.sizes());
   std::vector<double> x = a.expand(shape).to_vector<double>(), y = b.expand(shape).to_vector<double>();

@@ -25,8 +25,14 @@ HyperValue sqrt(const HyperValue &a) { return unary(std::sqrt(a.value), a, " sqr
 
 static bool writesFormulas() { return record::Recorder::get().tracing != nullptr; }
 
+double Hypers::valueOf(const std::string &option) const {
+  auto found = group.options.find(option);
+  if (found == group.options.end())
+    throw Error("parameter group: expected an option '" + option + "', found none");
+  return found->second;
+}
 HyperValue Hypers::operator[](const std::string &option) const {
-  return {group.options.at(option), writesFormulas() ? option + suffix : ""};
+  return {valueOf(option), writesFormulas() ? option + suffix : ""};
 }
 HyperValue Hypers::number(int64_t value) const {
   return {static_cast<double>(value), writesFormulas() ? std::to_string(value) : ""};

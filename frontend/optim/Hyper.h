@@ -36,9 +36,10 @@ public:
   /// 0 in the parameter's first step, 1 later.
   HyperValue isLater() const;
   /// Whether an option is other than 0: that decides what is recorded.
-  bool uses(const std::string &option) const { return group.options.at(option) != 0; }
+  bool uses(const std::string &option) const { return valueOf(option) != 0; }
 
 private:
+  double valueOf(const std::string &option) const;
   const ParameterGroup &group;
   int64_t steps;
   bool isFirst;

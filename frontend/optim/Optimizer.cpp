@@ -74,9 +74,17 @@ Hypers Optimizer::hypersOf(size_t group, int64_t steps, bool isFirst) const {
   return Hypers(groups[group], steps, isFirst, groups.size() > 1 ? "." + std::to_string(group) : "");
 }
 
-void Optimizer::step() {
+void Optimizer::step(Here where) {
+  CallSite site(where);
   updateAll();
   end_step();
+}
+
+// The groups are the user's as well: parameters may have been added to them or taken from their ends.
+void Optimizer::fitSlots() const {
+  slots->resize(groups.size());
+  for (size_t g = 0; g < groups.size(); ++g)
+    (*slots)[g].resize(groups[g].parameters.size());
 }
 
 // A step that fails when it runs has not been taken.
@@ -91,8 +99,8 @@ void Optimizer::noteStep() {
   std::lock_guard lock(recorder.mutex);
   recorder.noteChange([shared = std::weak_ptr(slots), before](record::Recorder &) {
     auto slots = shared.lock();
-    for (size_t g = 0; slots && g < before.size(); ++g)
-      for (size_t p = 0; p < before[g].size(); ++p) {
+    for (size_t g = 0; slots && g < std::min(before.size(), slots->size()); ++g)
+      for (size_t p = 0; p < std::min(before[g].size(), (*slots)[g].size()); ++p) {
         Slot &slot = (*slots)[g][p];
         slot.steps = before[g][p];
         if (slot.steps == 0)
@@ -103,6 +111,7 @@ void Optimizer::noteStep() {
 
 void Optimizer::updateAll() {
   NoGradGuard noGrad;
+  fitSlots();
   noteStep();
   for (size_t g = 0; g < groups.size(); ++g)
     for (size_t p = 0; p < groups[g].parameters.size(); ++p) {
@@ -130,6 +139,7 @@ void Optimizer::zero_grad(bool set_to_none) {
 }
 
 OptimizerState Optimizer::state_dict() const {
+  fitSlots();
   OptimizerState saved;
   int64_t index = 0;
   for (size_t g = 0; g < groups.size(); ++g) {
@@ -159,9 +169,9 @@ void Optimizer::check_state_dict(const OptimizerState &saved) const {
       if (found == saved.state.end())
         continue;
       for (const auto &[name, value] : found->second)
-        if (name != "step" && value.sizes() != groups[g].parameters[p].sizes())
+        if (name == "step" ? value.numel() != 1 : value.sizes() != groups[g].parameters[p].sizes())
           throw Error("loaded state dict: state '" + name + "' of parameter " + std::to_string(numbers[p]) +
-                      " has another shape than the parameter");
+                      (name == "step" ? " is no single number" : " has another shape than the parameter"));
     }
   }
 }
@@ -169,6 +179,7 @@ void Optimizer::check_state_dict(const OptimizerState &saved) const {
 void Optimizer::load_state_dict(const OptimizerState &saved, Here where) {
   CallSite site(where);
   check_state_dict(saved);
+  fitSlots();
   synchronize(); // a step that fails is undone before its state is replaced, not after
   for (size_t g = 0; g < groups.size(); ++g) {
     for (const auto &[key, value] : saved.groups[g].options)

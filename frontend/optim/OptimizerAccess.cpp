@@ -5,6 +5,7 @@
 namespace ember::optim {
 
 void OptimizerAccess::initialize() {
+  optimizer.fitSlots();
   for (size_t g = 0; g < optimizer.groups.size(); ++g)
     for (size_t p = 0; p < optimizer.groups[g].parameters.size(); ++p) {
       const Tensor &parameter = optimizer.groups[g].parameters[p];

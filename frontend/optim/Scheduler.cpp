@@ -64,7 +64,8 @@ void LRScheduler::check_state_dict(const std::map<std::string, double> &state) c
       numberIn(state, key);
 }
 
-void LRScheduler::load_state_dict(const std::map<std::string, double> &state) {
+void LRScheduler::load_state_dict(const std::map<std::string, double> &state, Here where) {
+  CallSite site(where);
   check_state_dict(state);
   auto last = static_cast<int64_t>(numberIn(state, "last_epoch")), count = static_cast<int64_t>(numberIn(state, "_step_count"));
   std::vector<double> base = listIn(state, "base_lrs"), rates = listIn(state, "_last_lr");

@@ -89,9 +89,14 @@ void require_elements(const Shape &shape, size_t count, Here where) {
     throw Error("shape '" + shapeText(shape) + "' is invalid for input of size " + std::to_string(count));
 }
 Tensor from_bytes(const void *bytes, Shape shape, ScalarType dtype, Here where) {
+  CallSite site(where);
   Tensor tensor = empty(std::move(shape), dtype, where);
-  std::memcpy(tensor.impl->storage->base->buffer->data, bytes,
-              tensor.numel() * ember_rt_dtype_size(static_cast<uint32_t>(dtype)));
+  size_t count = tensor.numel() * ember_rt_dtype_size(static_cast<uint32_t>(dtype));
+  if (count == 0)
+    return tensor;
+  if (!bytes)
+    throw Error("from_bytes: the pointer is null, expected " + std::to_string(count) + " bytes");
+  std::memcpy(tensor.impl->storage->base->buffer->data, bytes, count);
   return tensor;
 }
 Tensor arange(int64_t end, Here where) { return arange(Index(0, where), end); }
@@ -111,16 +116,24 @@ Tensor arange(Index start, int64_t end, int64_t step) {
     values[i] = from + i * width;
   return tensor;
 }
-Tensor zeros_like(const Tensor &other, Here where) { return zeros(other.sizes(), other.dtype(), where); }
-Tensor ones_like(const Tensor &other, Here where) { return ones(other.sizes(), other.dtype(), where); }
+Tensor zeros_like(const Tensor &other, Here where) {
+  CallSite site(where);
+  return zeros(other.sizes(), other.dtype(), where);
+}
+Tensor ones_like(const Tensor &other, Here where) {
+  CallSite site(where);
+  return ones(other.sizes(), other.dtype(), where);
+}
 Tensor runtime_scalar(double value, ScalarType dtype) { return record::filled({}, value, dtype); }
 
 Tensor copy_rows(const Tensor &tensor, const std::vector<int64_t> &rows, Here where) {
   CallSite site(where);
   std::lock_guard lock(Recorder::get().mutex);
   NoGradGuard noGrad;
-  std::shared_ptr<Buffer> source = contents(tensor);
   Shape shape = tensor.sizes();
+  if (shape.empty())
+    throw Error("copy_rows() cannot be applied to a 0-dim tensor.");
+  std::shared_ptr<Buffer> source = contents(tensor);
   int64_t count = shape[0],
           width = tensor.numel() / std::max<int64_t>(count, 1) * ember_rt_dtype_size(static_cast<uint32_t>(tensor.dtype()));
   shape[0] = static_cast<int64_t>(rows.size());

@@ -16,7 +16,14 @@ uint64_t Generator::random64() {
   return shared->draw([](ember_generator *g) { return ember_rt_random64(g); }) & ~(1ull << 63);
 }
 std::vector<int64_t> Generator::permutation(int64_t count) {
-  std::vector<int64_t> order(count);
+  if (count < 0)
+    throw Error("n must be non-negative, got" + std::to_string(count)); // PyTorch's text
+  std::vector<int64_t> order;
+  try {
+    order.resize(count);
+  } catch (const std::exception &) { // too long, or no memory
+    throw Error("out of memory: a permutation of " + std::to_string(count) + " numbers");
+  }
   shared->draw([&](ember_generator *g) { ember_rt_randperm(g, order.data(), count); });
   return order;
 }

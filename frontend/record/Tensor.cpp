@@ -61,8 +61,11 @@ ScalarType Tensor::dtype() const {
   return impl->dtype();
 }
 
-int64_t Tensor::size(int64_t dim) const {
+int64_t Tensor::size(int64_t dim, Here where) const {
+  CallSite site(where);
   Size own = sizes();
+  if (own.empty())
+    throw Error("Dimension specified as " + std::to_string(dim) + " but tensor has no dimensions");
   return own.at(wrapDim(dim, own.size()));
 }
 
@@ -239,7 +242,9 @@ Tensor Tensor::detach() const {
   return viewOf(*this, {ViewStep::Kind::Detach, sizes(), {}, ""});
 }
 
-void Tensor::set_data(const Tensor &source) {
+void Tensor::set_data(const Tensor &source, Here where) {
+  CallSite site(where);
+  requireDefined(*this);
   std::lock_guard lock(Recorder::get().mutex);
   NodeRef old = impl->storage->base;
   NoGradGuard noGrad;

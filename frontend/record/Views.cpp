@@ -198,7 +198,7 @@ Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step, Here
 Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length, Here where) const {
   CallSite site(where);
   int64_t size = this->size(dim);
-  if (start < 0 || length < 0 || start + length > size)
+  if (start < 0 || length < 0 || length > size - start)
     throw Error("start (" + std::to_string(start) + ") + length (" + std::to_string(length) + ") exceeds dimension size (" +
                 std::to_string(size) + ").");
   return slice(dim, start, start + length, 1, where);
@@ -250,6 +250,9 @@ Tensor &Tensor::copy_(const Tensor &source, Here where) { return copyOver(*this,
 Tensor &Tensor::fill_(double value, Here where) {
   return copyOver(*this, full({}, value, dtype(), where), where, "FillBackward0");
 }
-Tensor &Tensor::zero_(Here where) { return copyOver(*this, full({}, 0, dtype()), where, "ZeroBackward0"); }
+Tensor &Tensor::zero_(Here where) {
+  CallSite site(where);
+  return copyOver(*this, full({}, 0, dtype()), where, "ZeroBackward0");
+}
 
 } // namespace ember

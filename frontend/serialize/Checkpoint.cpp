@@ -130,6 +130,18 @@ static void addSharedNames(const nn::Module &module, nn::NamedTensors &state) {
       state.emplace_back(name, given[stored]);
 }
 
+// What a part says against the file's content, in one line that names the file.
+template <typename Check> static void withPath(const std::string &path, Check check) {
+  try {
+    check();
+  } catch (const Error &error) {
+    std::string text = error.message();
+    text.erase(std::remove(text.begin(), text.end(), '\t'), text.end());
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    throw Error(path + ": " + text);
+  }
+}
+
 void load(const Checkpoint &checkpoint, const std::string &path, Here where) {
   CallSite site(where);
   serialize::TensorFile content = serialize::readTensorFile(path);
@@ -146,18 +158,18 @@ void load(const Checkpoint &checkpoint, const std::string &path, Here where) {
   optim::OptimizerState optimizer;
   if (checkpoint.optimizer) {
     optimizer = optimizerStateOf(path, content);
-    checkpoint.optimizer->check_state_dict(optimizer);
+    withPath(path, [&] { checkpoint.optimizer->check_state_dict(optimizer); });
   }
   std::map<std::string, double> scheduler;
   if (checkpoint.scheduler) {
     scheduler = schedulerStateOf(path, content);
-    checkpoint.scheduler->check_state_dict(scheduler);
+    withPath(path, [&] { checkpoint.scheduler->check_state_dict(scheduler); });
   }
   if (checkpoint.generator)
-    Generator().set_state(generator);
+    withPath(path, [&] { Generator().set_state(generator); });
   if (checkpoint.model) {
     addSharedNames(*checkpoint.model, model);
-    checkpoint.model->load_state_dict(model);
+    withPath(path, [&] { checkpoint.model->load_state_dict(model); });
   }
   if (checkpoint.optimizer)
     checkpoint.optimizer->load_state_dict(optimizer);

@@ -93,6 +93,15 @@ TEST_F(Checkpoints, Texts) {
   ember::optim::SGD optimizer(model->parameters(), {.lr = 0.1});
   EXPECT_EQ(messageOf([&] { ember::load({model.ptr().get(), &optimizer}, file("whole")); }),
             file("whole") + ": it holds no optimizer");
+  EXPECT_EQ(messageOf([&] { ember::load({other.ptr().get()}, file("whole")); }),
+            file("whole") + ": Error(s) in loading state_dict for Linear: size mismatch for weight: copying a param with shape "
+                            "torch.Size([2, 2]) from checkpoint, the shape in current model is torch.Size([2, 3]).");
+  ember::Generator generator;
+  EXPECT_EQ(messageOf([&] { ember::load({.generator = &generator}, file("whole")); }),
+            file("whole") + ": generator state: expected 5056 bytes, found 0");
+  unsigned line = __LINE__ + 1;
+  std::string placed = errorOf([&] { ember::load({other.ptr().get()}, file("none")); });
+  EXPECT_NE(placed.find("checkpoint_test.cpp:" + std::to_string(line) + ":"), std::string::npos) << placed;
   std::ofstream(file("text")) << "this is not a checkpoint at all";
   EXPECT_EQ(messageOf([&] { ember::load({model.ptr().get()}, file("text")); }),
             file("text") + ": the header's length does not fit the file (not a checkpoint, or truncated)");

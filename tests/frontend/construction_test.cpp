@@ -27,6 +27,7 @@ std::vector<Tensor> one() { return {leaf()}; }
 
 TEST(Construction, MistakesNameTheLine) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
+  static constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   const Row rows[] = {
     ROW("Trying to create tensor with negative dimension -3: [2, -3]", nn::Linear(-3, 2)),
     ROW("in_channels must be divisible by groups", nn::Conv2d(3, 2, 3, {.groups = 2})),
@@ -49,6 +50,8 @@ TEST(Construction, MistakesNameTheLine) {
     ROW("expected a tensor, found an undefined one", ember::data::TensorDataset(Tensor{})),
     ROW("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.",
         ember::data::DataLoader(ember::data::TensorDataset(leaf()), {.num_workers = -1})),
+    ROW("DataLoader: expected a dataset, found a null pointer",
+        ember::data::DataLoader(std::shared_ptr<const ember::data::Dataset>(), {})),
     ROW("expected sequence of length 1 at dim 1 (got 2)", ember::tensor({{1.0f}, {1.0f, 2.0f}})),
     ROW("value cannot be converted to type int64_t without overflow", ember::full({2}, infinity, ember::kInt64)),
     ROW("value cannot be converted to type uint8_t without overflow", ember::full({2}, 300, ember::kUInt8)),
@@ -65,6 +68,39 @@ TEST(Construction, MistakesNameTheLine) {
     ROW("assigned grad has data of a different type", leaf().set_grad(ember::ones({2}, ember::kFloat64))),
     ROW("matmul: expected tensors of a floating dtype, found torch.int64", Tensor whole = ember::ones({2, 2}, ember::kInt64);
         whole.matmul(whole)),
+    ROW("Dimension out of range (expected to be in range of [-1, 0], but got 1)", leaf().size(1)),
+    ROW("Dimension specified as 0 but tensor has no dimensions", leaf().sum().size(0)),
+    ROW("start (9223372036854775807) + length (1) exceeds dimension size (2).", leaf().narrow(0, kMost, 1)),
+    ROW("start (1) + length (9223372036854775807) exceeds dimension size (2).", leaf().narrow(0, 1, kMost)),
+    ROW("copy_rows() cannot be applied to a 0-dim tensor.", ember::copy_rows(leaf().sum(), {0})),
+    ROW("from_bytes: the pointer is null, expected 8 bytes", ember::from_bytes(nullptr, {2}, ember::kFloat32)),
+    ROW("expected a tensor, found an undefined one", Tensor().set_data(leaf())),
+    ROW("expected a tensor, found an undefined one", Tensor().zero_()),
+    ROW("expected a tensor, found an undefined one", ember::zeros_like(Tensor())),
+    ROW("expected a tensor, found an undefined one", ember::equal(leaf(), Tensor())),
+    ROW("expected a tensor, found an undefined one", ember::allclose(leaf(), Tensor())),
+    ROW("padding [9223372036854775807, 9223372036854775807] or dilation [1, 1] is too large",
+        nn::Conv2d(1, 1, 1, {.padding = kMost})(ember::ones({1, 1, 2, 2}))),
+    ROW("padding [0, 0] or dilation [9223372036854775807, 9223372036854775807] is too large",
+        nn::Conv2d(1, 1, 3, {.dilation = kMost})(ember::ones({1, 1, 2, 2}))),
+    ROW("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions", nn::init::kaiming_normal_(leaf())),
+    ROW("Unsupported nonlinearity swish", nn::init::calculate_gain("swish")),
+    ROW("normal expects std >= 0.0, but found std -1", nn::init::normal_(ember::ones({2}), 0, -1)),
+    ROW("parameter name can't contain \".\", got: a.b", nn::ReLU()->register_parameter("a.b", leaf())),
+    ROW("only Tensors of floating point dtype can require gradients",
+        nn::ReLU()->register_parameter("a", ember::ones({2}, ember::kInt64))),
+    ROW("attribute 'weight' already exists", nn::Linear(2, 2)->register_buffer("weight", leaf())),
+    ROW("module name can't contain \".\", got: x.y", nn::Sequential()->push_back("x.y", nn::ReLU())),
+    ROW("The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0", Tensor own = leaf();
+        own.sum().backward(); optim::SGD optimizer(std::vector<Tensor>{own}, {.momentum = 0.9}); optimizer.step();
+        optimizer.zero_grad(); own.set_data(ember::ones({3})); own.sum().backward(); optimizer.step()),
+    ROW("attribute 'weight' already exists", nn::Linear(2, 2)->register_module("weight", nn::ReLU())),
+    ROW("nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.int64",
+        nn::Linear(2, 2)->to(ember::kInt64)),
+    ROW("loaded state dict has a different number of parameter groups", optim::SGD(one(), {}).load_state_dict({})),
+    ROW("loaded state dict: state 'step' of parameter 0 is no single number",
+        optim::AdamW(one()).load_state_dict({{{0, {{"step", ember::ones({2})}}}}, {{{}, {0}}}})),
+    ROW("scheduler state dict: missing key '_last_lr.0'", optim::SGD own(one(), {}); optim::StepLR(own, 1).load_state_dict({})),
     ROW("\"avg_pool2d\" not implemented for 'Long'", nn::AvgPool2d(2)(ember::ones({1, 2, 2}, ember::kInt64))),
   };
   for (const Row &row : rows) {
@@ -72,6 +108,35 @@ TEST(Construction, MistakesNameTheLine) {
     EXPECT_NE(found.find(place), std::string::npos) << found << " is not at line " << row.line;
     EXPECT_TRUE(found.ends_with(std::string(": error: ") + row.text)) << found << "\nexpected: " << row.text;
   }
+}
+
+// The groups are the user's to change.
+TEST(Construction, ParametersJoinAGroupAndOptionsLeaveIt) {
+  Tensor first = leaf(), second = leaf();
+  optim::SGD optimizer(std::vector<Tensor>{first}, {.lr = 1, .momentum = 0.5});
+  auto step = [&] {
+    optimizer.zero_grad();
+    (first.sum() + second.sum()).backward();
+    optimizer.step();
+  };
+  step();
+  optimizer.param_groups()[0].parameters.push_back(second);
+  optim::OptimizerState state = optimizer.state_dict();
+  EXPECT_EQ(state.groups[0].parameters, (std::vector<int64_t>{0, 1}));
+  step();
+  EXPECT_EQ(first.detach().to_vector<float>(), (std::vector<float>{-1.5, -1.5}));
+  EXPECT_EQ(second.detach().to_vector<float>(), (std::vector<float>{0, 0}));
+  optimizer.load_state_dict(state);
+  optimizer.param_groups()[0].options.erase("lr");
+  EXPECT_EQ(messageOf(step), "parameter group: expected an option 'lr', found none");
+}
+
+TEST(Construction, NumbersAndTensorsOfNone) {
+  EXPECT_EQ(ember::tensor(std::initializer_list<std::initializer_list<float>>{}).sizes(), ember::Shape({0}));
+  ember::Generator generator;
+  EXPECT_EQ(messageOf([&] { generator.permutation(-1); }), "n must be non-negative, got-1");
+  EXPECT_EQ(messageOf([&] { generator.permutation(std::numeric_limits<int64_t>::max()); }),
+            "out of memory: a permutation of 9223372036854775807 numbers");
 }
 
 TEST(Construction, NumbersOfThreadsHaveARange) {

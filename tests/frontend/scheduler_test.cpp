@@ -178,7 +178,7 @@ TEST(Schedulers, CheckpointsThatDoNotFit) {
   EXPECT_EQ(load(steps), path + ": it holds no scheduler");
   ember::save({.optimizer = &optimizer, .scheduler = &cosine}, path);
   optimizer.param_groups()[0].options["lr"] = 3;
-  EXPECT_EQ(load(steps), "scheduler state dict: missing key 'gamma'");
+  EXPECT_EQ(load(steps), path + ": scheduler state dict: missing key 'gamma'");
   EXPECT_EQ(optimizer.param_groups()[0].options["lr"], 3) << "nothing is changed";
   const std::string groups = R"("optimizer":"[{\"options\":{\"lr\":0.5},\"parameters\":[0]}]")";
   const std::pair<std::string, const char *> rows[] = {

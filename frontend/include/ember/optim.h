@@ -42,7 +42,7 @@ public:
   Optimizer &operator=(const Optimizer &) = delete;
 
   /// Updates every parameter that has a gradient, in place, without recording gradients. Ends the recorded program.
-  void step();
+  void step(Here where = Here::current());
   void zero_grad(bool set_to_none = true);
   void add_param_group(ParameterGroup group, Here where = Here::current());
 
@@ -67,6 +67,7 @@ protected:
 private:
   friend class OptimizerAccess; // records a step for an artifact
   Hypers hypersOf(size_t group, int64_t steps, bool isFirst) const;
+  void fitSlots() const;
   void updateAll();
   void noteStep();
 
@@ -143,7 +144,7 @@ public:
   /// "last_epoch", "_step_count", "base_lrs.0", "_last_lr.0", … and the scheduler's own numbers.
   std::map<std::string, double> state_dict() const;
   /// The groups keep their rates: those are the optimizer's state. Throws where a key is missing; nothing is changed then.
-  void load_state_dict(const std::map<std::string, double> &state);
+  void load_state_dict(const std::map<std::string, double> &state, Here where = Here::current());
   /// What `load_state_dict` would throw, without changing anything.
   void check_state_dict(const std::map<std::string, double> &state) const;
 

@@ -80,7 +80,7 @@ public:
   bool is_same(const Tensor &other) const;
   Size sizes() const;
   Size size() const { return sizes(); }
-  int64_t size(int64_t dim) const;
+  int64_t size(int64_t dim, Here where = Here::current()) const;
   int64_t dim() const;
   int64_t numel() const;
   ScalarType dtype() const;
@@ -108,7 +108,7 @@ public:
                 Here where = Here::current()) const;
   Tensor detach() const;
   /// Replaces the memory this handle's storage stands for; keeps the autograd identity.
-  void set_data(const Tensor &source);
+  void set_data(const Tensor &source, Here where = Here::current());
 
   // ---- views: share storage with this tensor
   /// Throws where the elements do not lie so in memory; reshape copies them then.
@@ -308,8 +308,10 @@ template <typename T> Tensor tensor(std::initializer_list<std::initializer_list<
                   std::to_string(row.size()) + ")");
     list.insert(list.end(), row.begin(), row.end());
   }
-  return from_bytes(list.data(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows.begin()->size())}, dtype_of<T>(),
-                    where);
+  Shape shape{static_cast<int64_t>(rows.size())}; // `{}` is no row
+  if (rows.size() != 0)
+    shape.push_back(static_cast<int64_t>(rows.begin()->size()));
+  return from_bytes(list.data(), std::move(shape), dtype_of<T>(), where);
 }
 /// Throws PyTorch's text where the shape has another number of elements.
 void require_elements(const Shape &shape, size_t count, Here where);
@@ -332,8 +334,8 @@ Tensor stack(const std::vector<Tensor> &tensors, int64_t dim = 0, Here where = H
 Tensor gather(const Tensor &input, int64_t dim, const Tensor &index, Here where = Here::current());
 Tensor index_select(const Tensor &input, int64_t dim, const Tensor &index, Here where = Here::current());
 Tensor scatter_add(const Tensor &base, int64_t dim, const Tensor &index, const Tensor &updates, Here where = Here::current());
-bool equal(const Tensor &a, const Tensor &b);
-bool allclose(const Tensor &a, const Tensor &b, double rtol = 1e-5, double atol = 1e-8);
+bool equal(const Tensor &a, const Tensor &b, Here where = Here::current());
+bool allclose(const Tensor &a, const Tensor &b, double rtol = 1e-5, double atol = 1e-8, Here where = Here::current());
 
 // ---- recording
 /// No operations of this thread are recorded for gradients while it lives.

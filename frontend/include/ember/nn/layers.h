@@ -245,9 +245,16 @@ EMBER_LAYER(Dropout, (double p = 0.5, bool inplace = false, Here where = Here::c
 /// written, so that weights are drawn in PyTorch's order; what stands in parentheses it makes in any (gcc from the last on).
 class SequentialImpl : public Module {
 public:
-  template <typename... Holders> explicit SequentialImpl(const Holders &...holders) { (push_back(holders), ...); }
-  template <typename Holder> void push_back(const Holder &holder) { adopt(std::to_string(all_children().size()), holder.ptr()); }
-  template <typename Holder> void push_back(std::string name, const Holder &holder) { adopt(std::move(name), holder.ptr()); }
+  template <typename... Holders> explicit SequentialImpl(const Holders &...holders) {
+    (adopt(std::to_string(all_children().size()), holders.ptr()), ...);
+  }
+  template <typename Holder> void push_back(const Holder &holder, Here where = Here::current()) {
+    push_back(std::to_string(all_children().size()), holder, where);
+  }
+  template <typename Holder> void push_back(std::string name, const Holder &holder, Here where = Here::current()) {
+    CallSite site(where);
+    adopt(std::move(name), holder.ptr());
+  }
   Tensor forward(const Tensor &input) override;
   /// How many modules there are, and the one at a place, from the end where negative.
   int64_t size() const { return static_cast<int64_t>(all_children().size()); }
