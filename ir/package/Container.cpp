@@ -98,11 +98,16 @@ void checkHeader(const std::string &path, const Header &header, uint64_t fileByt
                      std::to_string(fileBytes) + " bytes, expected " + std::to_string(header.fileBytes));
   const Section &graph = header.sections[0], &data = header.sections[1];
   if (header.sectionCount != 2 || header.reserved != 0 || graph.kind != kGraph || data.kind != kData)
-    refuse(path, "header: expected two sections, graph and data");
+    refuse(path, "header: " + std::to_string(header.sectionCount) + " sections of the kinds " + std::to_string(graph.kind) +
+                     " and " + std::to_string(data.kind) + " and the reserved number " + std::to_string(header.reserved) +
+                     ", expected 2 of the kinds 1 and 2 and the number 0");
   if (graph.offset != sizeof(Header) || graph.bytes > fileBytes - sizeof(Header) ||
       data.offset != alignedUp(sizeof(Header) + graph.bytes, kSectionAlignment) || data.offset > fileBytes ||
       data.bytes != fileBytes - data.offset)
-    refuse(path, "header: the sections' offsets and sizes do not fit the file");
+    refuse(path, "header: sections of " + std::to_string(graph.bytes) + " bytes at " + std::to_string(graph.offset) + " and " +
+                     std::to_string(data.bytes) + " bytes at " + std::to_string(data.offset) + ", expected the first at " +
+                     std::to_string(sizeof(Header)) + ", the second at the next multiple of " +
+                     std::to_string(kSectionAlignment) + " and to end at the file's end, " + std::to_string(fileBytes));
 }
 
 } // namespace

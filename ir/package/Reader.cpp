@@ -7,6 +7,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Support/DebugStringHelper.h"
 
 using namespace mlir;
 
@@ -14,10 +15,23 @@ namespace ember::ir {
 
 void GraphReader::refuse(const Twine &what) const { throw PackageError((place + what).str()); }
 
+// Texts of the file in a message: one line, whatever they hold.
+static std::string printable(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return !llvm::isPrint(c); }, ' ');
+  return text;
+}
+
 // Names that reach messages, symbols and C code.
 void GraphReader::name(const std::string &text, const char *what) {
   if (!isPrintableName(text))
-    refuse(Twine(what) + " is no printable text of 1 to " + Twine(limits::kNameBytes) + " bytes");
+    refuse(Twine(what) + " is '" + printable(text.substr(0, 64)) + "' of " + Twine(text.size()) +
+           " bytes, expected a text of 1 to " + Twine(limits::kNameBytes) +
+           " printable bytes without spaces, quotes and backslashes");
+}
+
+// What a block ends in, for messages.
+static std::string lastOf(Block &block) {
+  return block.empty() ? "no op" : "'" + block.back().getName().getStringRef().str() + "'";
 }
 
 // ---- types
@@ -51,40 +65,47 @@ Type GraphReader::elementOf(wire::Element element) {
   case wire::BOOL:
     return integer(1, false);
   default:
-    refuse("unknown element type " + Twine(static_cast<int>(element)));
+    refuse("unknown element type " + Twine(static_cast<int>(element)) + ", expected 1 to " + Twine(int(wire::Element_MAX)));
   }
 }
 
 void GraphReader::type(const wire::Type &type) {
-  if (types.size() >= limits::kTypes)
-    refuse("more than " + Twine(limits::kTypes) + " types");
   place = "type " + std::to_string(types.size()) + ": ";
+  if (types.size() >= limits::kTypes)
+    refuse("expected at most " + Twine(limits::kTypes) + " types, found more");
   if (type.sizes_size() > limits::kRank)
     refuse("rank " + Twine(type.sizes_size()) + ", expected at most " + Twine(limits::kRank));
   SmallVector<int64_t> shape;
   int64_t elements = 1, dynamic = 0;
   auto grow = [&](int64_t size) {
-    if (size > limits::kSize || (size > 1 && (elements *= size) > limits::kElements))
-      refuse("more than " + Twine(limits::kElements) + " elements, or " + Twine(limits::kSize) + " along a dimension");
+    if (size > 1 && (elements *= size) > limits::kElements)
+      refuse("expected at most " + Twine(limits::kElements) + " elements, found more");
   };
   for (int64_t size : type.sizes()) {
-    if (size < -1)
-      refuse("a size is " + Twine(size));
+    if (size < -1 || size > limits::kSize)
+      refuse("a size is " + Twine(size) + ", expected 0 to " + Twine(limits::kSize) + ", or -1 for a dynamic size");
     dynamic += size == -1;
     shape.push_back(size == -1 ? ShapedType::kDynamic : size);
     grow(size); // a size of 0 counts as 1: what is beside it must be in range as well
   }
   if (dynamic != type.names_size())
-    refuse(Twine(dynamic) + " dynamic sizes and " + Twine(type.names_size()) + " names");
+    refuse("the number of names of sizes is " + Twine(type.names_size()) + ", expected " + Twine(dynamic));
   SmallVector<StringAttr> names;
   for (const std::string &text : type.names()) {
-    std::optional<SizeExpr> size = text.size() <= limits::kNameBytes ? SizeExpr::parse(text) : std::nullopt;
+    if (text.size() > limits::kNameBytes)
+      refuse("the name of a size has " + Twine(text.size()) + " bytes, expected at most " + Twine(limits::kNameBytes));
+    std::optional<SizeExpr> size = SizeExpr::parse(text);
     if (!size || size->isConstant() || size->str() != text)
-      refuse("a dynamic size has no canonical name");
+      refuse("a dynamic size is '" + printable(text) + "', expected " +
+             (size && !size->isConstant() ? "'" + size->str() + "'" : "a polynomial of names"));
+    if (size->terms().size() > limits::kSizeTerms)
+      refuse("the size '" + text + "' has " + Twine(size->terms().size()) + " terms, expected at most " +
+             Twine(limits::kSizeTerms));
     int64_t largest = 1;
     for (const auto &[monomial, coefficient] : size->terms()) {
-      if (coefficient < -limits::kInteger || coefficient > limits::kInteger || size->terms().size() > limits::kSizeTerms)
-        refuse("the size '" + text + "' is out of range");
+      if (coefficient < -limits::kInteger || coefficient > limits::kInteger)
+        refuse("the size '" + text + "' has the coefficient " + Twine(coefficient) + ", expected at most " +
+               Twine(limits::kInteger) + " either way");
       largest = std::max(largest, std::abs(coefficient));
     }
     grow(largest);
@@ -96,7 +117,7 @@ void GraphReader::type(const wire::Type &type) {
 
 RankedTensorType GraphReader::typeAt(uint32_t number) {
   if (number >= types.size())
-    refuse("names type " + Twine(number) + " of " + Twine(types.size()));
+    refuse("names type " + Twine(number) + ", expected one below " + Twine(types.size()));
   return types[number];
 }
 
@@ -105,10 +126,10 @@ RankedTensorType GraphReader::typeAt(uint32_t number) {
 Attribute GraphReader::denseOf(const wire::Dense &dense) {
   RankedTensorType type = typeAt(dense.type());
   if (!type.hasStaticShape())
-    refuse("a constant has dynamic sizes");
+    refuse("a constant has type " + Twine(dense.type()) + " of dynamic sizes, expected none");
   uint64_t width = byteWidth(type.getElementType()), count = dense.splat() ? 1 : type.getNumElements();
   if (dense.splat() && type.getNumElements() == 0)
-    refuse("a constant without elements holds one");
+    refuse("one element stands for all of a constant of 0, expected at least 1");
   if (dense.elements().size() != count * width)
     refuse("a constant of " + Twine(count) + " elements has " + Twine(dense.elements().size()) + " bytes, expected " +
            Twine(count * width));
@@ -119,7 +140,7 @@ Attribute GraphReader::denseOf(const wire::Dense &dense) {
   SmallVector<bool> bools;
   for (char byte : dense.elements()) {
     if (byte != 0 && byte != 1)
-      refuse("a bool is neither 0 nor 1");
+      refuse("a bool is " + Twine(byte & 0xff) + ", expected 0 or 1");
     bools.push_back(byte == 1);
   }
   return DenseElementsAttr::get(type, bools);
@@ -134,14 +155,16 @@ Attribute GraphReader::valueOf(const wire::Attribute &attribute) {
       return builder.getBoolAttr(value == 1);
     if ((width == 8 || width == 16 || width == 32 || width == 64) && llvm::isIntN(width, value))
       return builder.getIntegerAttr(builder.getIntegerType(width), value);
-    refuse("attribute '" + attribute.name() + "' is no integer of " + Twine(width) + " bits");
+    refuse("attribute '" + attribute.name() + "' is " + Twine(value) + " of " + Twine(width) +
+           " bits, expected an integer that fits 1, 8, 16, 32 or 64 bits");
   }
   case wire::Attribute::kReal:
     if (attribute.real().width() == 64)
       return builder.getFloatAttr(builder.getF64Type(), APFloat(APFloat::IEEEdouble(), APInt(64, attribute.real().bits())));
     if (attribute.real().width() == 32 && attribute.real().bits() <= UINT32_MAX)
       return builder.getFloatAttr(builder.getF32Type(), APFloat(APFloat::IEEEsingle(), APInt(32, attribute.real().bits())));
-    refuse("attribute '" + attribute.name() + "' is no float of " + Twine(attribute.real().width()) + " bits");
+    refuse("attribute '" + attribute.name() + "' is 0x" + Twine::utohexstr(attribute.real().bits()) + " of " +
+           Twine(attribute.real().width()) + " bits, expected a float of 32 or 64 bits");
   case wire::Attribute::kText:
     return builder.getStringAttr(attribute.text());
   case wire::Attribute::kIntegers: {
@@ -150,7 +173,8 @@ Attribute GraphReader::valueOf(const wire::Attribute &attribute) {
       return builder.getDenseI64ArrayAttr(SmallVector<int64_t>(list.begin(), list.end()));
     if (attribute.integers().width() == 32 && llvm::all_of(list, [](int64_t value) { return llvm::isInt<32>(value); }))
       return builder.getDenseI32ArrayAttr(SmallVector<int32_t>(list.begin(), list.end()));
-    refuse("attribute '" + attribute.name() + "' is no list of integers of " + Twine(attribute.integers().width()) + " bits");
+    refuse("attribute '" + attribute.name() + "' is a list of " + Twine(attribute.integers().width()) +
+           " bits, expected integers that fit 32 or 64 bits");
   }
   case wire::Attribute::kDense:
     return denseOf(attribute.dense());
@@ -159,7 +183,7 @@ Attribute GraphReader::valueOf(const wire::Attribute &attribute) {
   case wire::Attribute::VALUE_NOT_SET:
     break;
   }
-  refuse("attribute '" + attribute.name() + "' has no value");
+  refuse("attribute '" + attribute.name() + "' has no value, expected one");
 }
 
 NamedAttrList GraphReader::attributesOf(const google::protobuf::RepeatedPtrField<wire::Attribute> &list,
@@ -169,9 +193,11 @@ NamedAttrList GraphReader::attributesOf(const google::protobuf::RepeatedPtrField
     name(own.name(), "an attribute's name");
     bool isKnown = llvm::any_of(known, [&](StringAttr field) { return field.getValue() == own.name(); });
     if (!isKnown && !StringRef(own.name()).starts_with("ember."))
-      refuse("unknown attribute '" + own.name() + "'");
+      refuse("unknown attribute '" + own.name() + "', expected " +
+             llvm::join(llvm::map_range(known, [](StringAttr field) { return "'" + field.str() + "', "; }), "") +
+             (known.empty() ? "" : "or ") + "a name that begins with 'ember.'");
     if (attributes.set(own.name(), valueOf(own)))
-      refuse("attribute '" + own.name() + "' stands twice");
+      refuse("attribute '" + own.name() + "' stands twice, expected once");
   }
   return attributes;
 }
@@ -180,12 +206,15 @@ NamedAttrList GraphReader::attributesOf(const google::protobuf::RepeatedPtrField
 
 void GraphReader::header(const wire::Header &header) {
   if (hasHeader)
-    refuse("a second header");
+    refuse("a second header, expected one");
+  place = "header: ";
   hasHeader = true;
   if (header.format() != limits::kFormat)
     refuse("format " + Twine(header.format()) + ", expected " + Twine(limits::kFormat));
-  if (header.producer().size() > limits::kNameBytes || !llvm::all_of(header.producer(), llvm::isPrint))
-    refuse("the producer is no printable text of at most " + Twine(limits::kNameBytes) + " bytes");
+  if (header.producer().size() > limits::kNameBytes)
+    refuse("the producer has " + Twine(header.producer().size()) + " bytes, expected at most " + Twine(limits::kNameBytes));
+  if (!llvm::all_of(header.producer(), llvm::isPrint))
+    refuse("the producer is '" + printable(header.producer()) + "', expected printable text");
   graph.producer = header.producer();
   graph.module = ModuleOp::create(builder.getUnknownLoc());
   builder.setInsertionPointToEnd(graph.module->getBody());
@@ -194,14 +223,16 @@ void GraphReader::header(const wire::Header &header) {
 }
 
 void GraphReader::function(const wire::Function &function) {
-  if (inFunction || ++functionCount > limits::kFunctions)
-    refuse(inFunction ? Twine("a function within a function") : "more than " + Twine(limits::kFunctions) + " functions");
+  if (inFunction)
+    refuse("a function within function '" + functionName + "', expected that one's end first");
+  if (++functionCount > limits::kFunctions)
+    refuse("expected at most " + Twine(limits::kFunctions) + " functions, found more");
   inFunction = true;
   inBody = false;
   name(function.name(), "a function's name");
   place = "function '" + function.name() + "': ";
   if (graph.module->lookupSymbol(function.name()))
-    refuse("the name is taken");
+    refuse("a second function of this name, expected one");
   functionName = function.name();
   functionAttributes = attributesOf(function.attributes(), {});
   argumentTypes.clear();
@@ -210,24 +241,29 @@ void GraphReader::function(const wire::Function &function) {
   resultAttributes.clear();
 }
 
+static std::string described(Type type, uint64_t offset) {
+  return "type " + debugString(type) + " at byte " + std::to_string(offset);
+}
+
 void GraphReader::argument(const wire::Argument &argument) {
-  place = "function '" + functionName + "', argument " + std::to_string(argumentTypes.size()) + ": ";
   if (!inFunction || inBody || !resultTypes.empty())
-    refuse("an argument must follow its function or another argument");
+    refuse("an argument stands apart, expected it after its function or another argument");
+  place = "function '" + functionName + "', argument " + std::to_string(argumentTypes.size()) + ": ";
   name(argument.name(), "the name");
   RankedTensorType type = typeAt(argument.type());
   std::optional<Role> role = argument.role() >= 0 && argument.role() <= static_cast<int>(Role::Optimizer)
                                  ? std::optional(static_cast<Role>(argument.role()))
                                  : std::nullopt;
   if (!role)
-    refuse("unknown role " + Twine(static_cast<int>(argument.role())));
+    refuse("unknown role " + Twine(static_cast<int>(argument.role())) + ", expected 0 to " +
+           Twine(static_cast<int>(Role::Optimizer)));
   NamedAttrList attributes = attributesOf(argument.attributes(), {});
   attributes.set("ember.name", builder.getStringAttr(argument.name()));
   attributes.set("ember.role", builder.getStringAttr(roleName(*role)));
   if (argument.trainable())
     attributes.set("ember.trainable", builder.getUnitAttr());
   if (*role == Role::Input && (argument.bytes() != 0 || argument.offset() != 0))
-    refuse("an input has data");
+    refuse("an input has " + Twine(argument.bytes()) + " bytes of data at " + Twine(argument.offset()) + ", expected none");
   if (*role != Role::Input) {
     uint64_t wanted = type.hasStaticShape() ? type.getNumElements() * byteWidth(type.getElementType()) : UINT64_MAX;
     if (argument.bytes() != wanted)
@@ -235,14 +271,16 @@ void GraphReader::argument(const wire::Argument &argument) {
              (type.hasStaticShape() ? Twine(wanted) : Twine("none of a dynamic size")));
     auto [own, isNew] = memory.try_emplace(argument.name(), Shared{type, {argument.offset(), argument.bytes()}});
     if (!isNew && (own->second.type != type || own->second.place.offset != argument.offset()))
-      refuse("another argument is named '" + argument.name() + "' and has other memory");
+      refuse("'" + argument.name() + "' has " + described(type, argument.offset()) + ", expected " +
+             described(own->second.type, own->second.place.offset) + " as another argument of this name");
     if (isNew) { // pieces follow one another, each at the next multiple of 64
       if (argument.offset() != filledData || argument.bytes() > dataBytes - filledData)
         refuse("'" + argument.name() + "': bytes [" + Twine(argument.offset()) + ", + " + Twine(argument.bytes()) +
                ") of the data section, expected them at " + Twine(filledData) + " of " + Twine(dataBytes));
       filledData = alignedUp(filledData + argument.bytes(), kDataAlignment);
       if (filledData > dataBytes)
-        refuse("the data section ends within '" + argument.name() + "'");
+        refuse("'" + argument.name() + "' with its padding ends at byte " + Twine(filledData) +
+               " of the data section, expected at most " + Twine(dataBytes));
     }
     if (functionName == "main")
       graph.weights.push_back(own->second.place);
@@ -252,18 +290,19 @@ void GraphReader::argument(const wire::Argument &argument) {
 }
 
 void GraphReader::result(const wire::Result &result) {
-  place = "function '" + functionName + "', result " + std::to_string(resultTypes.size()) + ": ";
   if (!inFunction || inBody)
-    refuse("a result must follow the arguments");
+    refuse("a result stands apart, expected it after the arguments");
+  place = "function '" + functionName + "', result " + std::to_string(resultTypes.size()) + ": ";
   name(result.name(), "the name");
-  if (result.updates() > argumentTypes.size() ||
-      (result.updates() > 0 && argumentTypes[result.updates() - 1] != typeAt(result.type())))
-    refuse("'" + result.name() + "' updates no argument of its type");
+  RankedTensorType type = typeAt(result.type());
+  if (result.updates() > argumentTypes.size() || (result.updates() > 0 && argumentTypes[result.updates() - 1] != type))
+    refuse("'" + result.name() + "' updates argument " + Twine(result.updates() - 1) + ", expected one below " +
+           Twine(argumentTypes.size()) + " of type " + debugString(type));
   NamedAttrList attributes = attributesOf(result.attributes(), {});
   attributes.set("ember.name", builder.getStringAttr(result.name()));
   if (result.updates() > 0)
     attributes.set("ember.updates", builder.getI64IntegerAttr(result.updates() - 1));
-  resultTypes.push_back(typeAt(result.type()));
+  resultTypes.push_back(type);
   resultAttributes.push_back(attributes.getDictionary(builder.getContext()));
 }
 
@@ -290,7 +329,7 @@ void GraphReader::endFunction() {
   frames.pop_back();
   Block &body = current.getBody().front();
   if (body.empty() || !isa<func::ReturnOp>(body.back()))
-    refuse("it does not end in func.return");
+    refuse("it ends in " + lastOf(body) + ", expected 'func.return'");
   verify(current);
   inFunction = false;
   values.clear();
@@ -307,28 +346,41 @@ void GraphReader::verify(Operation *op) {
   });
   if (succeeded(mlir::verify(op, /*verifyRecursively=*/false)))
     return;
-  std::replace_if(message.begin(), message.end(), [](char c) { return !llvm::isPrint(c); }, ' '); // texts of the file
+  message = printable(message);
   StringRef line = message;
   line.consume_front("'" + op->getName().getStringRef().str() + "' op ");
   refuse(line);
 }
 
+// No product of a size and an op's integer overflows.
+void GraphReader::checkIntegers(const wire::Op &op) {
+  for (const wire::Attribute &own : op.attributes()) {
+    auto check = [&](int64_t value) {
+      if (value <= -limits::kInteger || value >= limits::kInteger)
+        refuse("attribute '" + own.name() + "' holds " + Twine(value) + ", expected less than " + Twine(limits::kInteger) +
+               " either way");
+    };
+    check(own.integer().value());
+    llvm::for_each(own.integers().values(), check);
+  }
+}
+
 void GraphReader::op(const wire::Op &op) {
   if (++opCount > limits::kOps)
-    refuse("more than " + Twine(limits::kOps) + " ops");
+    refuse("expected at most " + Twine(limits::kOps) + " ops, found more");
   name(op.name(), "an op's name");
-  place = "op " + std::to_string(opCount - 1) + " ('" + op.name() + "'): ";
   if (!inBody)
     beginBody();
-  if (frames.empty() || awaitedBlocks > 0)
-    refuse("it stands outside of a block");
+  place = "op " + std::to_string(opCount - 1) + " ('" + op.name() + "'): ";
+  if (awaitedBlocks > 0)
+    refuse("it stands outside of a block, expected the block of op " + Twine(frames.back().opNumber) + " first");
   std::optional<RegisteredOperationName> registered = RegisteredOperationName::lookup(op.name(), builder.getContext());
   bool known = registered && (isa<EmberDialect>(registered->getDialect()) || op.name() == func::ReturnOp::getOperationName());
   if (!known)
-    refuse("unknown op");
+    refuse("unknown op, expected one of the ember dialect or 'func.return'");
   Block *block = builder.getInsertionBlock();
   if (!block->empty() && block->back().hasTrait<OpTrait::IsTerminator>())
-    refuse("it stands after the end of its block");
+    refuse("it stands after " + lastOf(*block) + ", expected the end of the block");
   OperationState state(builder.getUnknownLoc(), *registered);
   if (op.has_location()) {
     name(op.location().file(), "a location's file");
@@ -343,24 +395,17 @@ void GraphReader::op(const wire::Op &op) {
   }
   for (uint32_t number : op.results())
     state.types.push_back(typeAt(number));
-  for (const wire::Attribute &own : op.attributes()) {
-    bool inRange = std::abs(std::clamp(own.integer().value(), -limits::kInteger, limits::kInteger)) < limits::kInteger;
-    for (int64_t value : own.integers().values())
-      inRange &= value > -limits::kInteger && value < limits::kInteger;
-    if (!inRange)
-      refuse("an integer is out of range, expected below " + Twine(limits::kInteger));
-  }
   state.attributes = attributesOf(op.attributes(), registered->getAttributeNames());
-  if (op.regions() > 1)
-    refuse("it has " + Twine(op.regions()) + " regions");
+  checkIntegers(op);
+  unsigned most = registered->hasTrait<OpTrait::IsIsolatedFromAbove>() ? 1 : 0;
+  if (op.regions() > most)
+    refuse("the number of regions is " + Twine(op.regions()) + ", expected at most " + Twine(most));
   if (frames.size() > limits::kRegionDepth)
-    refuse("regions nest deeper than " + Twine(limits::kRegionDepth));
+    refuse("expected regions nested at most " + Twine(limits::kRegionDepth) + " deep, found more");
   for (uint32_t i = 0; i < op.regions(); ++i)
     state.addRegion();
   Operation *made = builder.create(state);
   if (op.regions() > 0) {
-    if (!made->hasTrait<OpTrait::IsIsolatedFromAbove>())
-      refuse("it has no regions");
     frames.push_back({made, 0, values.size(), values.size(), opCount - 1});
     awaitedBlocks = 1;
     return;
@@ -373,7 +418,7 @@ void GraphReader::op(const wire::Op &op) {
 
 void GraphReader::block(const wire::Block &block) {
   if (awaitedBlocks == 0)
-    refuse("a block without an op that has it");
+    refuse("a block stands apart, expected it after an op that has a region");
   --awaitedBlocks;
   Block *made = builder.createBlock(&frames.back().owner->getRegion(0));
   for (uint32_t number : block.arguments())
@@ -384,7 +429,7 @@ void GraphReader::end() {
   if (inFunction && !inBody)
     beginBody();
   if (frames.empty() || awaitedBlocks > 0)
-    refuse("an end without a beginning");
+    refuse("an end stands apart, expected it after a function's or a block's ops");
   if (frames.size() == 1)
     return endFunction();
   Frame frame = frames.pop_back_val();
@@ -392,7 +437,7 @@ void GraphReader::end() {
   place = "op " + std::to_string(frame.opNumber) + " ('" + owner->getName().getStringRef().str() + "'): ";
   Block &block = owner->getRegion(0).front();
   if (block.empty() || !block.back().hasTrait<OpTrait::IsTerminator>())
-    refuse("its region does not end in a terminator");
+    refuse("its region ends in " + lastOf(block) + ", expected a terminator");
   verify(owner);
   values.truncate(frame.outerValues);
   values.append(owner->result_begin(), owner->result_end());
@@ -403,7 +448,7 @@ void GraphReader::end() {
 
 void GraphReader::record(const wire::Record &record) {
   if (!hasHeader && record.kind_case() != wire::Record::kHeader)
-    refuse("expected a header first");
+    refuse("it is of kind " + Twine(int(record.kind_case())) + ", expected a header (1) first");
   switch (record.kind_case()) {
   case wire::Record::kHeader:
     return header(record.header());
@@ -417,7 +462,7 @@ void GraphReader::record(const wire::Record &record) {
     return result(record.result());
   case wire::Record::kOp:
     if (!inFunction)
-      refuse("an op outside of a function");
+      refuse("an op stands outside of a function, expected a function first");
     return op(record.op());
   case wire::Record::kBlock:
     return block(record.block());
@@ -426,24 +471,25 @@ void GraphReader::record(const wire::Record &record) {
   case wire::Record::KIND_NOT_SET:
     break;
   }
-  refuse("a record of no known kind");
+  refuse("it is empty, expected a record of a kind");
 }
 
 void GraphReader::finish() {
   place = "graph: ";
   if (!hasHeader)
-    refuse("it is empty");
+    refuse("it is empty, expected a header");
   if (inFunction)
-    refuse("it ends within function '" + functionName + "'");
+    refuse("it ends within function '" + functionName + "', expected that one's end");
   auto main = graph.module->lookupSymbol<func::FuncOp>("main");
   if (!main)
-    refuse("there is no function 'main'");
+    refuse("it has no function 'main', expected one");
   if (filledData != dataBytes)
     refuse("the data section has " + Twine(dataBytes) + " bytes, expected " + Twine(filledData));
 }
 
 Graph GraphReader::read(StringRef records) {
-  while (!records.empty()) {
+  for (uint64_t number = 0; !records.empty(); ++number) {
+    place = "record " + std::to_string(number) + ": ";
     uint64_t size = 0;
     unsigned shift = 0;
     bool more = true;
@@ -454,14 +500,15 @@ Graph GraphReader::read(StringRef records) {
       more = byte & 0x80;
     }
     if (more || size > limits::kRecordBytes || size > records.size())
-      refuse("the next record takes " + Twine(size) + " bytes, expected at most " + Twine(limits::kRecordBytes) + " and the " +
+      refuse("it takes " + Twine(size) + " bytes, expected at most " + Twine(limits::kRecordBytes) + " and the " +
              Twine(records.size()) + " left");
     wire::Record own;
     if (!own.ParseFromArray(records.data(), static_cast<int>(size)))
-      refuse("the next record is no record");
+      refuse("its " + Twine(size) + " bytes are none of the known fields, expected a record");
     own.DiscardUnknownFields();
     if (own.ByteSizeLong() != size)
-      refuse("the next record has fields that this version does not know");
+      refuse("it has " + Twine(size) + " bytes, expected the " + Twine(own.ByteSizeLong()) +
+             " of the fields that this version knows");
     record(own);
     records = records.drop_front(size);
   }

@@ -34,6 +34,7 @@ private:
   void result(const wire::Result &result);
   void beginBody();
   void op(const wire::Op &op);
+  void checkIntegers(const wire::Op &op);
   void block(const wire::Block &block);
   void end();
   void endFunction();
@@ -52,7 +53,7 @@ private:
   mlir::OpBuilder builder;
   uint64_t dataBytes;
   Graph graph;
-  std::string place = "header: ";
+  std::string place;
   bool hasHeader = false, inFunction = false, inBody = false;
 
   llvm::SmallVector<mlir::RankedTensorType> types;

@@ -4,6 +4,7 @@
 #include "program.pb.h"
 
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Support/DebugStringHelper.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <map>
 
@@ -77,17 +78,10 @@ private:
   std::string place; // of what is written now, for errors
 };
 
-std::string printed(auto value) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  stream << value;
-  return text;
-}
-
 void GraphWriter::append(const wire::Record &record) {
   uint64_t size = record.ByteSizeLong();
   if (size > limits::kRecordBytes)
-    refuse("takes " + std::to_string(size) + " bytes in a package, expected at most " + std::to_string(limits::kRecordBytes) +
+    refuse("it takes " + std::to_string(size) + " bytes in a package, expected at most " + std::to_string(limits::kRecordBytes) +
            " (a large constant is passed as an argument)");
   for (uint64_t rest = size; true; rest >>= 7) {
     records.push_back(static_cast<char>((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0)));
@@ -104,7 +98,8 @@ uint32_t GraphWriter::typeNumber(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   std::optional<wire::Element> element = tensor ? elementOf(tensor.getElementType()) : std::nullopt;
   if (!element)
-    refuse("type " + printed(type) + " has no place in a package");
+    refuse("type " + debugString(type) +
+           " has no place in a package, expected a tensor of floats, bool or integers of 8 to 64 bits");
   wire::Record record;
   wire::Type &out = *record.mutable_type();
   out.set_element(*element);
@@ -113,12 +108,13 @@ uint32_t GraphWriter::typeNumber(Type type) {
   if (Attribute encoding = tensor.getEncoding()) {
     auto dims = dyn_cast<DimsAttr>(encoding);
     if (!dims)
-      refuse("type " + printed(type) + " has an encoding that has no place in a package");
+      refuse("type " + debugString(type) + " has an encoding that has no place in a package, expected none or #ember.dims");
     for (StringAttr name : dims.getNames())
       out.add_names(name.str());
   }
   if (static_cast<size_t>(out.names_size()) != tensor.getNumDynamicDims())
-    refuse("type " + printed(type) + ": every dynamic size must have a name");
+    refuse("type " + debugString(type) + ": the number of names of sizes is " + std::to_string(out.names_size()) + ", expected " +
+           std::to_string(tensor.getNumDynamicDims()));
   append(record);
   uint32_t number = types.size();
   types[type] = number;
@@ -158,19 +154,21 @@ void GraphWriter::attribute(wire::Attribute &out, NamedAttribute attribute) {
       .Case([&](DenseElementsAttr value) { dense(*out.mutable_dense(), value); })
       .Case([&](FloatAttr value) {
         if (!value.getType().isF64() && !value.getType().isF32())
-          refuse("attribute '" + out.name() + "' is " + printed(attribute.getValue()) + ", expected f32 or f64");
+          refuse("attribute '" + out.name() + "' is " + debugString(attribute.getValue()) + ", expected f32 or f64");
         out.mutable_real()->set_width(value.getType().getIntOrFloatBitWidth());
         out.mutable_real()->set_bits(value.getValue().bitcastToAPInt().getZExtValue());
       })
       .Case([&](IntegerAttr value) {
         auto type = dyn_cast<IntegerType>(value.getType());
-        if (!type || !type.isSignless() || type.getWidth() > 64)
-          refuse("attribute '" + out.name() + "' is " + printed(attribute.getValue()) + ", expected a signless integer");
+        if (!type || !type.isSignless() || (type.getWidth() != 1 && !elementOf(type)))
+          refuse("attribute '" + out.name() + "' is " + debugString(attribute.getValue()) +
+                 ", expected a signless integer of 1, 8, 16, 32 or 64 bits");
         out.mutable_integer()->set_width(type.getWidth());
         out.mutable_integer()->set_value(type.getWidth() == 1 ? value.getValue().getZExtValue() : value.getInt());
       })
       .Default([&](Attribute value) {
-        refuse("attribute '" + out.name() + "' is " + printed(value) + ", which has no place in a package");
+        refuse("attribute '" + out.name() + "' is " + debugString(value) +
+               ", expected an integer, a float, a text, a list of i32 or i64, a constant or a unit");
       });
 }
 
@@ -198,12 +196,13 @@ void GraphWriter::argument(func::FuncOp function, unsigned number, const Memory 
     auto [own, isNew] = stored.try_emplace(info.name);
     if (isNew) {
       if (!memory || !memory->data)
-        refuse("it is a " + roleName(info.role).str() + " and has no data");
+        refuse("it is a " + roleName(info.role).str() + " and has no data, expected its memory");
       own->second = {dataBytes, *memory, type};
       data.push_back(*memory);
       dataBytes = alignedUp(dataBytes + memory->bytes, kDataAlignment);
     } else if (own->second.type != type || (memory && memory->data != own->second.memory.data)) {
-      refuse("another argument has this name, and other memory");
+      refuse("it has other memory or another type than an argument of this name, of " + debugString(own->second.type) +
+             ", expected the same");
     }
     out.set_offset(own->second.offset);
     out.set_bytes(own->second.memory.bytes);
@@ -215,7 +214,9 @@ void GraphWriter::function(func::FuncOp function, bool isMain, const std::vector
   std::string prefix = "function '" + function.getName().str() + "'";
   place = prefix + ": ";
   if (function.isDeclaration())
-    refuse("it has no body");
+    refuse("it has no body, expected one");
+  if (!function.getBody().hasOneBlock())
+    refuse("it has " + std::to_string(function.getBody().getBlocks().size()) + " blocks, expected 1");
   wire::Record record;
   record.mutable_function()->set_name(function.getName().str());
   attributes(*record.mutable_function(), llvm::to_vector(function->getDiscardableAttrs()));
@@ -228,8 +229,8 @@ void GraphWriter::function(func::FuncOp function, bool isMain, const std::vector
   }
   place = prefix + ": ";
   if (isMain && used != weights.size())
-    refuse("it has " + std::to_string(used) + " arguments that are no inputs, and there are " + std::to_string(weights.size()) +
-           " pieces of memory");
+    refuse("there are " + std::to_string(weights.size()) + " pieces of memory, expected " + std::to_string(used) +
+           ", one for each argument that is no input");
   for (unsigned number = 0; number < function.getNumResults(); ++number) {
     ResultInfo info = resultInfo(function, number);
     place = prefix + ", result " + std::to_string(number) + ": ";
@@ -252,8 +253,7 @@ void GraphWriter::function(func::FuncOp function, bool isMain, const std::vector
 }
 
 void GraphWriter::region(Region &region) {
-  if (!region.hasOneBlock())
-    refuse("a region must have one block");
+  assert(region.hasOneBlock() && "every op of the dialect that has a region verifies this");
   uint32_t outer = nextValue;
   wire::Record block;
   block.mutable_block();
@@ -273,7 +273,7 @@ void GraphWriter::region(Region &region) {
 void GraphWriter::op(Operation &op) {
   place = "op " + std::to_string(opCount++) + " ('" + op.getName().getStringRef().str() + "'): ";
   if (!isa_and_present<EmberDialect>(op.getDialect()) && !isa<func::ReturnOp>(op))
-    refuse("an op of another dialect has no place in a package");
+    refuse("an op of another dialect has no place in a package, expected the ember dialect or 'func.return'");
   if (!isMemoryEffectFree(&op))
     refuse("an op with effects has no place in a package");
   wire::Record record;
