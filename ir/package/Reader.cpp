@@ -78,8 +78,9 @@ void GraphReader::type(const wire::Type &type) {
   SmallVector<int64_t> shape;
   int64_t elements = 1, dynamic = 0;
   auto grow = [&](int64_t size) {
-    if (size > 1 && (elements *= size) > limits::kElements)
+    if (size > limits::kElements / elements)
       refuse("expected at most " + Twine(limits::kElements) + " elements, found more");
+    elements *= std::max<int64_t>(size, 1);
   };
   for (int64_t size : type.sizes()) {
     if (size < -1 || size > limits::kSize)

@@ -116,6 +116,7 @@ const Row kTypes[] = {
      "type 2: a size is 17179869185, expected 0 to 17179869184, or -1 for a dynamic size"},
     {put(kTypeN, type("sizes: 0 sizes: 17179869184 sizes: 1025")),
      "type 2: expected at most 17592186044416 elements, found more"},
+    {put(kTypeN, type("sizes: 17179869184 sizes: 17179869184")), "type 2: expected at most 17592186044416 elements, found more"},
     {put(kTypeN, type("sizes: 17179869184 sizes: -1 names: '1025*S'")),
      "type 2: expected at most 17592186044416 elements, found more"},
     {set(kTypeX, "type { names: 'C' }"), "type 0: the number of names of sizes is 2, expected 1"},
