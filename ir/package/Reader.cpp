@@ -401,7 +401,7 @@ void GraphReader::op(const wire::Op &op) {
   unsigned most = registered->hasTrait<OpTrait::IsIsolatedFromAbove>() ? 1 : 0;
   if (op.regions() > most)
     refuse("the number of regions is " + Twine(op.regions()) + ", expected at most " + Twine(most));
-  if (frames.size() > limits::kRegionDepth)
+  if (op.regions() > 0 && frames.size() > limits::kRegionDepth)
     refuse("expected regions nested at most " + Twine(limits::kRegionDepth) + " deep, found more");
   for (uint32_t i = 0; i < op.regions(); ++i)
     state.addRegion();

@@ -312,6 +312,14 @@ TEST_F(PackageMistakes, Stream) { check(kStream); }
 
 TEST_F(PackageMistakes, RegionsNestEightDeep) {
   check({{insert(kReturn, nested(9)), "op 11 ('ember.kernel'): expected regions nested at most 8 deep, found more"}});
+  std::vector<std::string> texts = nested(8);
+  for (size_t depth = 8; depth > 0; --depth) { // the innermost block's argument, or the kernel within
+    texts.push_back("op { name: 'ember.yield' operands: " + std::to_string(depth == 8 ? 13 : 6 + depth) + " }");
+    texts.push_back("end { }");
+  }
+  Records deep = records();
+  insert(kReturn, texts)(deep);
+  EXPECT_EQ(saidOf(serialised(deep)), "");
 }
 
 // Bytes that are no records.
