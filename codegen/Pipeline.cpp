@@ -2,6 +2,7 @@
 
 #include "codegen/OpPlaces.h"
 #include "codegen/Timing.h"
+#include "passes/CutViews.h"
 #include "passes/Decompose.h"
 #include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
@@ -69,6 +70,7 @@ void simplifyGraph(func::FuncOp function, const CompileOptions &options) {
 void groupIntoKernels(func::FuncOp function, const TargetModel &target, const CompileOptions &options) {
   PassTimer timer("kernels");
   passes::splitSums(function);
+  passes::cutViews(function);
   if (options.maxMemory > 0)
     fitMemory(function, target, options);
   formAndOrder(function, target, options);

@@ -61,22 +61,17 @@ OpGroup BlockOps::withFreeOps(ArrayRef<Operation *> group) const {
 // Whether a use reaches, through free ops, something outside the group. A free member, which is returned, is written by the
 // group; other readers have copies of it and read its operands.
 bool BlockOps::leaves(Value value, const llvm::SmallPtrSetImpl<Operation *> &members) const {
-  Operation *own = value.getDefiningOp();
-  bool isWritten = members.contains(own) && isFree(own);
-  for (Operation *user : value.getUsers()) {
-    if (user == block.getTerminator()) {
-      if (!isWritten)
+  SmallVector<Value> work{value};
+  llvm::SmallPtrSet<Operation *, 8> followed; // free ops, each once: a view may read one value many times
+  while (!work.empty()) {
+    Value own = work.pop_back_val();
+    bool isWritten = members.contains(own.getDefiningOp()) && isFree(own.getDefiningOp());
+    for (Operation *user : own.getUsers()) {
+      if (user == block.getTerminator() ? !isWritten : !isFree(user) && !members.contains(user))
         return true;
-      continue;
+      if (user != block.getTerminator() && isFree(user) && followed.insert(user).second)
+        llvm::append_range(work, user->getResults());
     }
-    if (!isFree(user)) {
-      if (!members.contains(user))
-        return true;
-      continue;
-    }
-    for (Value result : user->getResults())
-      if (leaves(result, members))
-        return true;
   }
   return false;
 }

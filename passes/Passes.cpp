@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/Autodiff.h"
+#include "passes/CutViews.h"
 #include "passes/Decompose.h"
 #include "passes/FoldConstants.h"
 #include "passes/FormKernels.h"
@@ -95,6 +96,16 @@ struct SplitSumsPass : FunctionPass<SplitSumsPass> {
   StringRef getDescription() const override { return "cuts long sums of few results into sums of sums"; }
   LogicalResult transform(func::FuncOp function) override {
     splitSums(function);
+    return success();
+  }
+};
+
+struct CutViewsPass : FunctionPass<CutViewsPass> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CutViewsPass)
+  StringRef getArgument() const override { return "ember-cut-views"; }
+  StringRef getDescription() const override { return "copies views that readers would follow too often"; }
+  LogicalResult transform(func::FuncOp function) override {
+    cutViews(function);
     return success();
   }
 };
@@ -195,6 +206,7 @@ void registerPasses() {
   PassRegistration<AutodiffPass>();
   PassRegistration<SimplifyPass>();
   PassRegistration<SplitSumsPass>();
+  PassRegistration<CutViewsPass>();
   PassRegistration<FoldConstantsPass>();
   PassRegistration<RematerializePass>();
 }

@@ -28,7 +28,10 @@ std::string Contraction::refuse(const Group &group) const {
     for (const SizeExpr &size : sizes)
       loops.push_back(space.loop(space.size(size)));
     Trace found;
+    found.endWhereTooOften(group);
     trace(group, space, output, loops, {}, found);
+    if (found.isTooOften())
+      return kTooOften;
     if (found.heroes.empty() || llvm::any_of(found.heroes, [&](const auto &hero) { return hero.second != loops; }))
       return "an output reads the contraction at another place than its own";
   }
@@ -42,7 +45,10 @@ std::string Contraction::refuse(const Group &group) const {
   for (unsigned operand = 0; operand < 2; ++operand) {
     Access access = cast<IndexedOp>(op).access(operand, loops, space);
     Trace found;
+    found.endWhereTooOften(group);
     trace(group, space, op->getOperand(operand), access.indices, access.inside, found);
+    if (found.isTooOften())
+      return kTooOften;
     if (!found.heroes.empty())
       return "the contraction reads a reduction";
     if (found.elements > (operand == 0 ? 0u : 4u))

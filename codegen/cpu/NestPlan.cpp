@@ -75,10 +75,6 @@ bool heroesAtRow(const Trace &trace, ArrayRef<Expr> row) {
   return llvm::all_of(trace.heroes, [&](const auto &hero) { return ArrayRef<Expr>(hero.second) == row; });
 }
 
-// A value that is read at several places, such as in shifted sums of shifted sums, is computed for each of them.
-unsigned mostElements(const Group &group) { return 2 * group.ops.size() + 32; }
-constexpr const char *kTooOften = "it would compute its values too often";
-
 std::string planReductions(const Group &group, Plan &plan) {
   int64_t partials = reductionOrder(plan.reductions[0]).partials;
   plan.lanesInside = partials > 1;
@@ -90,9 +86,9 @@ std::string planReductions(const Group &group, Plan &plan) {
     Space space;
     SmallVector<Expr> row = loopsOver(space, plan.rowSizes);
     Trace found;
-    found.mostElements = mostElements(group);
+    found.endWhereTooOften(group);
     traceReduction(group, space, op, row, found);
-    if (found.elements >= found.mostElements)
+    if (found.isTooOften())
       return kTooOften;
     if (!heroesAtRow(found, row))
       return "a reduction reads another one of a different row";
@@ -104,9 +100,9 @@ std::string planOutput(const Group &group, Value value, const Plan &plan, Output
   Space space;
   SmallVector<Expr> loops = loopsOver(space, sizesOf(value));
   Trace found;
-  found.mostElements = mostElements(group);
+  found.endWhereTooOften(group);
   trace(group, space, value, loops, {}, found);
-  if (found.elements >= found.mostElements)
+  if (found.isTooOften())
     return kTooOften;
   if (plan.reductions.empty())
     return sizesOf(value) == plan.rowSizes ? "" : "its outputs have different shapes";

@@ -2,6 +2,7 @@
 
 #include "ir/EmberDialect.h"
 #include "ir/ops/Kernel.h"
+#include "passes/OpGroup.h"
 
 using namespace mlir;
 using namespace ember::ir;
@@ -55,6 +56,13 @@ static void traceElements(const Group &group, Space &space, const Expr &expr, Ar
     }
 }
 
+void Trace::endWhereTooOften(const Group &group) {
+  if (llvm::count_if(group.ops, [](Operation *op) { return !passes::isFree(op); }) < 2)
+    return; // one op and what it reads is a kernel in any case (passes/CutViews.h)
+  mostElements = 2 * group.ops.size() + 32;
+  mostViews = 8 * group.ops.size() + 256;
+}
+
 bool Trace::Place::operator==(const Place &other) const {
   return point == other.point &&
          llvm::equal(guards, other.guards, [](const Cond &a, const Cond &b) { return a.value == b.value && a.bound == b.bound; });
@@ -70,7 +78,7 @@ void trace(const Group &group, Space &space, Value value, ArrayRef<Expr> point, 
       traceElements(group, space, guard.value, {}, out);
     return;
   }
-  if (op->hasTrait<OpTrait::ConstantLike>() || out.elements >= out.mostElements)
+  if (op->hasTrait<OpTrait::ConstantLike>() || out.isTooOften())
     return;
   if (isa<ReductionOp, ContractionOp>(op)) {
     out.heroes.push_back({op, SmallVector<Expr>(point)});
@@ -86,7 +94,7 @@ void trace(const Group &group, Space &space, Value value, ArrayRef<Expr> point, 
   auto indexed = cast<IndexedOp>(op);
   auto view = dyn_cast<ViewOp>(op);
   unsigned count = view ? view.movedOperands() : op->getNumOperands();
-  out.elements += !view;
+  ++(view ? out.views : out.elements);
   for (unsigned operand = 0; operand < count; ++operand) {
     Access access = indexed.access(operand, point, space);
     SmallVector<Cond> inner(guards);

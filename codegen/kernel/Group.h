@@ -35,8 +35,12 @@ struct Read {
 struct Trace {
   std::vector<Read> reads;
   std::vector<std::pair<mlir::Operation *, llvm::SmallVector<ir::Expr>>> heroes; // stops there
-  unsigned elements = 0;                                                         // scalar ops walked, a measure of work
-  unsigned mostElements = UINT_MAX; // following ends there: whoever sets it refuses what reaches it
+  unsigned elements = 0, views = 0;                                              // scalar ops and views walked, a measure of work
+  unsigned mostElements = UINT_MAX, mostViews = UINT_MAX;
+  /// A value that is read at several places, such as in shifted sums of shifted sums, is computed for each of them. Where several
+  /// ops would be walked far more often than they are there, following ends: no kernel is made of them.
+  void endWhereTooOften(const Group &group);
+  bool isTooOften() const { return elements >= mostElements || views >= mostViews; }
   /// Values with several readers, and where they were followed from: once from each place, or `x = x * x` n times would be
   /// followed 2^n times.
   struct Place {
@@ -46,6 +50,9 @@ struct Trace {
   };
   llvm::DenseMap<mlir::Value, std::vector<Place>> followed;
 };
+
+/// Why a group is refused of which a trace is too often.
+inline constexpr const char *kTooOften = "it would compute its values too often";
 
 /// Follows `value` at `point` through elementwise and view ops of the group down to inputs and heroes (reductions,
 /// contractions), emitting nothing.

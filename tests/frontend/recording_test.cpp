@@ -291,6 +291,17 @@ TEST(Recording, ManyShiftsAreSeveralKernels) {
   EXPECT_LT(log.names.size(), 30u);
 }
 
+// Rolls of rolls compute nothing: each reads the one before it twice, and a kernel of 26 would follow 2^26 ways.
+TEST(Recording, ManyRollsAreSeveralKernels) {
+  Tensor x = ember::arange(6);
+  ember::LaunchLog log;
+  for (int i = 0; i < 26; ++i)
+    x = ember::cat({x.slice(0, 1, 6), x.slice(0, 0, 1)}, 0);
+  EXPECT_EQ(x.to_vector<int64_t>(), (std::vector<int64_t>{2, 3, 4, 5, 0, 1}));
+  EXPECT_GT(log.names.size(), 1u);
+  EXPECT_LT(log.names.size(), 20u);
+}
+
 // A label that is known only when the program runs: one line that names the place, and all as before the call.
 TEST(Recording, AnErrorAtRunTimeUndoesTheStep) {
   ember::manual_seed(0);
