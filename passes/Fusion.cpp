@@ -8,6 +8,7 @@
 #include "ir/interfaces/Interfaces.h"
 #include "ir/interpret/Bytes.h"
 #include <queue>
+#include <set>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -20,6 +21,7 @@ struct Node {
   OpGroup ops; // empty: merged into another
   double nanoseconds = 0;
   unsigned version = 0;
+  unsigned place = 0;                                    // producers stand before consumers
   llvm::SmallDenseSet<unsigned, 4> producers, consumers; // groups, by number
   SmallVector<Value> inputs, outputs;
 };
@@ -63,6 +65,7 @@ private:
     if (!verdict.accepted())
       return op->emitError("no kernel of target ") << target.name() << " takes this op: " << verdict.reason;
     node.nanoseconds = verdict.nanoseconds;
+    node.place = nodes.size();
     groupOf[op] = nodes.size();
     nodes.push_back(std::move(node));
     return success();
@@ -76,9 +79,11 @@ private:
   }
 
   void connect() {
+    marks.resize(nodes.size());
     for (unsigned number = 0; number < nodes.size(); ++number)
       for (Value input : nodes[number].inputs) {
-        readers[input].push_back(number);
+        if (isShared(input))
+          readers[input].insert(number);
         if (Operation *source = input.getDefiningOp()) {
           unsigned producer = groupOf.lookup(source);
           nodes[number].producers.insert(producer);
@@ -87,11 +92,8 @@ private:
       }
   }
 
-  unsigned current(unsigned number) const {
-    while (nodes[number].ops.empty())
-      number = mergedInto.lookup(number);
-    return number;
-  }
+  // More than a few numbers: worth joining its readers for.
+  static bool isShared(Value value) { return estimatedBytes(value) > 64; }
 
   // Bytes that are neither written nor read when two groups are one.
   double bytesSaved(const Node &a, const Node &b) const {
@@ -107,8 +109,13 @@ private:
     return saved;
   }
 
+  // What a joined group would read and write at least is more than it may, whatever else it is.
+  bool haveTooMany(const Node &a, const Node &b, unsigned buffers) const {
+    return a.inputs.size() > buffers + b.outputs.size() || b.inputs.size() > buffers + a.outputs.size();
+  }
+
   void push(unsigned a, unsigned b) {
-    if (a == b)
+    if (a == b || haveTooMany(nodes[a], nodes[b], options.buffers))
       return;
     if (a > b)
       std::swap(a, b);
@@ -124,18 +131,15 @@ private:
     for (unsigned consumer : nodes[number].consumers)
       push(number, consumer);
     for (Value input : nodes[number].inputs) {
-      if (estimatedBytes(input) <= 64)
+      auto shared = readers.find(input);
+      if (shared == readers.end())
         continue;
-      unsigned before = number, after = number;
-      for (unsigned reader : readers[input]) {
-        unsigned other = current(reader);
-        if (other < number && (before == number || other > before))
-          before = other;
-        if (other > number && (after == number || other < after))
-          after = other;
-      }
-      push(before, number);
-      push(number, after);
+      const std::set<unsigned> &all = shared->second;
+      auto own = all.find(number);
+      if (own != all.begin())
+        push(*std::prev(own), number);
+      if (std::next(own) != all.end())
+        push(number, *std::next(own));
     }
   }
 
@@ -151,28 +155,54 @@ private:
     }
   }
 
-  // Whether a way leads from one group to the other through a third.
-  bool wouldCycle(unsigned a, unsigned b) const {
-    auto reaches = [&](unsigned from, unsigned to) {
-      SmallVector<unsigned> work;
-      llvm::SmallDenseSet<unsigned, 32> seen;
-      for (unsigned next : nodes[from].consumers)
-        if (next != to)
-          work.push_back(next);
-      while (!work.empty()) {
-        unsigned number = work.pop_back_val();
-        if (number == to)
-          return true;
-        if (seen.insert(number).second)
-          work.append(nodes[number].consumers.begin(), nodes[number].consumers.end());
-      }
-      return false;
+  using Neighbours = llvm::SmallDenseSet<unsigned, 4> Node::*;
+
+  // The groups between two in their order that are reached from `from`; nothing where they lead on to `to`, which may not be
+  // joined with it then.
+  std::optional<SmallVector<unsigned>> between(unsigned from, unsigned to, Neighbours next) {
+    auto [first, last] = std::minmax(nodes[from].place, nodes[to].place);
+    SmallVector<unsigned> found;
+    ++mark;
+    auto visit = [&](unsigned number) {
+      for (unsigned other : nodes[number].*next)
+        if (unsigned place = nodes[other].place; place > first && place < last && marks[other] != mark) {
+          marks[other] = mark;
+          found.push_back(other);
+        }
     };
-    return reaches(a, b) || reaches(b, a);
+    visit(from);
+    for (size_t i = 0; i < found.size(); ++i) {
+      if ((nodes[found[i]].*next).contains(to))
+        return std::nullopt;
+      visit(found[i]);
+    }
+    return found;
+  }
+
+  // The joined group stands after what either reads and before what reads either: those between give way.
+  void reorder(unsigned joined, unsigned other, SmallVector<unsigned> before, SmallVector<unsigned> after) {
+    SmallVector<unsigned> places{nodes[joined].place, nodes[other].place};
+    for (SmallVector<unsigned> *moved : {&before, &after}) {
+      llvm::sort(*moved, [&](unsigned x, unsigned y) { return nodes[x].place < nodes[y].place; });
+      for (unsigned number : *moved)
+        places.push_back(nodes[number].place);
+    }
+    llvm::sort(places);
+    size_t next = 0;
+    for (unsigned number : before)
+      nodes[number].place = places[next++];
+    nodes[joined].place = places[next];
+    next += 2; // the other's place stays empty
+    for (unsigned number : after)
+      nodes[number].place = places[next++];
   }
 
   bool tryMerge(unsigned a, unsigned b, unsigned buffers) {
-    if (wouldCycle(a, b))
+    if (haveTooMany(nodes[a], nodes[b], buffers))
+      return false;
+    auto [first, last] = nodes[a].place < nodes[b].place ? std::pair(a, b) : std::pair(b, a);
+    std::optional<SmallVector<unsigned>> after = between(first, last, &Node::consumers);
+    if (!after)
       return false;
     Node joined;
     joined.ops = nodes[a].ops;
@@ -187,6 +217,8 @@ private:
     if (!verdict.accepted() || verdict.nanoseconds >= nodes[a].nanoseconds + nodes[b].nanoseconds)
       return false;
     joined.nanoseconds = verdict.nanoseconds;
+    reorder(a, b, *between(last, first, &Node::producers), std::move(*after));
+    joined.place = nodes[a].place;
     replace(a, b, std::move(joined));
     return true;
   }
@@ -222,8 +254,14 @@ private:
       nodes[consumer].producers.erase(b);
       nodes[consumer].producers.insert(a);
     }
+    for (unsigned part : {a, b})
+      for (Value input : nodes[part].inputs)
+        if (auto shared = readers.find(input); shared != readers.end())
+          shared->second.erase(part);
+    for (Value input : joined.inputs)
+      if (auto shared = readers.find(input); shared != readers.end())
+        shared->second.insert(a);
     nodes[b] = {};
-    mergedInto[b] = a;
     nodes[a] = std::move(joined);
   }
 
@@ -266,8 +304,9 @@ private:
   FusionOptions options;
   std::vector<Node> nodes;
   llvm::DenseMap<Operation *, unsigned> groupOf;
-  llvm::DenseMap<unsigned, unsigned> mergedInto;
-  llvm::DenseMap<Value, SmallVector<unsigned>> readers;
+  llvm::DenseMap<Value, std::set<unsigned>> readers; // of values that more than one group may read
+  std::vector<unsigned> marks;                       // of a group: the last search that met it
+  unsigned mark = 0;
   std::priority_queue<Pair> heap;
   std::optional<int64_t> firstRecomputed; // position
 };
