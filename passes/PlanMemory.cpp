@@ -55,8 +55,14 @@ public:
       : function(function), target(target), block(function.getBody().front()) {
     for (Operation &op : block.without_terminator())
       kernels.push_back(cast<KernelOp>(op));
-    for (auto [number, kernel] : llvm::enumerate(kernels))
+    for (auto [number, kernel] : llvm::enumerate(kernels)) {
       order[kernel] = number;
+      for (Value input : kernel.getInputs())
+        lastUses[input] = number;
+    }
+    for (Value returned : block.getTerminator()->getOperands())
+      lastUses[returned] = kernels.size();
+    findDonated();
   }
 
   MemoryPlan run() {
@@ -69,16 +75,23 @@ public:
 
 private:
   int64_t lastUse(Value value) const {
-    int64_t last = -1;
-    for (Operation *user : value.getUsers())
-      last = std::max<int64_t>(last, isa<KernelOp>(user) ? order.lookup(user) : kernels.size());
-    return last;
+    auto known = lastUses.find(value);
+    return known == lastUses.end() ? -1 : known->second;
+  }
+
+  void findDonated() {
+    for (BlockArgument argument : function.getArguments())
+      if (auto preferred = function.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), "ember.donated")) {
+        if (preferred.getInt() >= 0)
+          donatedTo[preferred.getInt()].push_back(argument);
+        else
+          donatedToAny[argument.getType()].push_back(argument);
+      }
   }
 
   void placeResults() {
     OperandRange returned = block.getTerminator()->getOperands();
     plan.resultAlias.assign(returned.size(), -1);
-    llvm::DenseSet<unsigned> taken;
     int64_t lastFault = -1;
     for (auto [number, kernel] : llvm::enumerate(kernels))
       if (target.mayFault(kernel))
@@ -86,36 +99,31 @@ private:
     for (auto [number, value] : llvm::enumerate(returned)) {
       assert(value.getDefiningOp() && !plan.places.count(value) && "results are distinct values of kernels");
       plan.places[value] = {Place::Kind::Result, static_cast<unsigned>(number)};
-      takeOver(number, value, taken, lastFault);
+      takeOver(number, value, lastFault);
     }
   }
 
   // A donated argument whose last read is not after the kernel that writes the result, and in it only at the written address.
-  void takeOver(unsigned number, Value value, llvm::DenseSet<unsigned> &taken, int64_t lastFault) {
+  void takeOver(unsigned number, Value value, int64_t lastFault) {
     auto kernel = cast<KernelOp>(value.getDefiningOp());
     int64_t written = order.lookup(kernel);
     if (written <= lastFault)
       return;
-    for (BlockArgument argument : function.getArguments()) {
-      unsigned own = argument.getArgNumber();
-      auto preferred = function.getArgAttrOfType<IntegerAttr>(own, "ember.donated");
-      if (!preferred || taken.contains(own) || argument.getType() != value.getType())
-        continue;
-      if (preferred.getInt() >= 0 && preferred.getInt() != static_cast<int64_t>(number))
-        continue;
-      int64_t read = lastUse(argument);
-      if (read > written)
-        continue;
-      if (read == written) {
-        std::optional<unsigned> operand = sharedOperand(kernel, value, argument);
-        if (!operand)
+    for (SmallVector<BlockArgument> *offered : {&donatedTo[number], &donatedToAny[value.getType()]})
+      for (BlockArgument argument : *offered) {
+        int64_t read = lastUse(argument);
+        if (argument.getType() != value.getType() || read > written)
           continue;
-        markInPlace({kernel, cast<OpResult>(value).getResultNumber(), *operand});
+        if (read == written) {
+          std::optional<unsigned> operand = sharedOperand(kernel, value, argument);
+          if (!operand)
+            continue;
+          markInPlace({kernel, cast<OpResult>(value).getResultNumber(), *operand});
+        }
+        llvm::erase(*offered, argument);
+        plan.resultAlias[number] = argument.getArgNumber();
+        return;
       }
-      taken.insert(own);
-      plan.resultAlias[number] = own;
-      return;
-    }
   }
 
   // The number of the operand that a kernel's result may be written over.
@@ -212,6 +220,9 @@ private:
   Block &block;
   SmallVector<KernelOp> kernels;
   llvm::DenseMap<Operation *, int64_t> order;
+  llvm::DenseMap<Value, int64_t> lastUses;
+  llvm::DenseMap<unsigned, SmallVector<BlockArgument>> donatedTo; // a result by number
+  llvm::DenseMap<Type, SmallVector<BlockArgument>> donatedToAny;
   llvm::DenseMap<Operation *, SmallVector<std::pair<unsigned, unsigned>>> pairs;
   MemoryPlan plan;
 };

@@ -6,6 +6,8 @@
 #include "ir/interpret/Bytes.h"
 #include "ir/ops/Kernel.h"
 #include "passes/OpGroup.h"
+#include <numeric>
+#include <set>
 
 using namespace mlir;
 using namespace ember::ir;
@@ -17,104 +19,157 @@ namespace {
 class Scheduler {
 public:
   Scheduler(Block &block, const TargetModel &target) {
-    for (Operation &op : block.without_terminator()) {
-      numbers[&op] = kernels.size();
-      kernels.push_back(cast<KernelOp>(op));
-      faults.push_back(target.mayFault(&op));
-      writesResults.push_back(llvm::any_of(op.getResults(), isReturned));
-    }
+    for (Operation &op : block.without_terminator())
+      addKernel(cast<KernelOp>(op), target);
   }
 
   void run() {
     std::vector<unsigned> recorded(kernels.size());
-    for (unsigned i = 0; i < recorded.size(); ++i)
-      recorded[i] = i;
+    std::iota(recorded.begin(), recorded.end(), 0);
     std::vector<unsigned> order = greedy();
     if (peakOf(order) >= peakOf(recorded))
       return;
     for (unsigned i = 1; i < order.size(); ++i)
-      kernels[order[i]]->moveAfter(kernels[order[i - 1]]);
+      kernels[order[i]].op->moveAfter(kernels[order[i - 1]].op);
   }
 
 private:
-  // Readers of a value that have not run: when none is left, its bytes are free. Results and arguments are no bytes of the arena.
-  struct Live {
-    explicit Live(const Scheduler &scheduler) : readers(scheduler.readers()) {}
-    llvm::DenseMap<Value, unsigned> readers;
+  struct Kernel {
+    KernelOp op;
+    bool faults = false, writesResults = false;
+    int64_t made = 0;            // bytes of the arena
+    SmallVector<unsigned> reads; // values of the arena, each once
+  };
 
-    int64_t made(KernelOp kernel) const {
+  // Results and arguments are no bytes of the arena.
+  struct Stored {
+    int64_t bytes = 0;
+    unsigned readers = 0;
+    uint64_t sum = 0; // of the readers' numbers: of the last one, its number
+  };
+
+  // What is alive while kernels run in some order: a value's bytes are free when none of its readers is left.
+  struct Live {
+    std::vector<Stored> values;
+
+    int64_t freed(const Kernel &kernel) const {
       int64_t bytes = 0;
-      for (Value output : kernel.getOutputs())
-        bytes += isReturned(output) ? 0 : estimatedBytes(output);
+      for (unsigned value : kernel.reads)
+        bytes += values[value].readers == 1 ? values[value].bytes : 0;
       return bytes;
     }
-    int64_t freed(KernelOp kernel) const {
-      int64_t bytes = 0;
-      for (Value input : llvm::SmallSetVector<Value, 8>(kernel.getInputs().begin(), kernel.getInputs().end()))
-        if (input.getDefiningOp() && !isReturned(input) && readers.lookup(input) == 1)
-          bytes += estimatedBytes(input);
-      return bytes;
-    }
-    void ran(KernelOp kernel) {
-      for (Value input : llvm::SmallSetVector<Value, 8>(kernel.getInputs().begin(), kernel.getInputs().end()))
-        --readers[input];
+    // Kernels that have become the last reader of something.
+    SmallVector<unsigned> ran(const Kernel &kernel, unsigned number) {
+      SmallVector<unsigned> last;
+      for (unsigned value : kernel.reads) {
+        Stored &own = values[value];
+        own.sum -= number;
+        if (--own.readers == 1)
+          last.push_back(own.sum);
+      }
+      return last;
     }
   };
 
-  llvm::DenseMap<Value, unsigned> readers() const {
-    llvm::DenseMap<Value, unsigned> counts;
-    for (KernelOp kernel : kernels)
-      for (Value input : llvm::SmallSetVector<Value, 8>(kernel.getInputs().begin(), kernel.getInputs().end()))
-        ++counts[input];
-    return counts;
+  void addKernel(KernelOp op, const TargetModel &target) {
+    unsigned number = kernels.size();
+    Kernel own{op, target.mayFault(op)};
+    for (Value input : llvm::SmallSetVector<Value, 8>(op.getInputs().begin(), op.getInputs().end()))
+      if (auto known = numberOf.find(input); known != numberOf.end()) {
+        own.reads.push_back(known->second);
+        ++stored[known->second].readers;
+        stored[known->second].sum += number;
+      }
+    for (Value output : op.getOutputs()) {
+      if (isReturned(output)) {
+        own.writesResults = true;
+        continue;
+      }
+      numberOf[output] = stored.size();
+      stored.push_back({estimatedBytes(output)});
+      own.made += stored.back().bytes;
+    }
+    numbers[op] = number;
+    kernels.push_back(std::move(own));
   }
 
   int64_t peakOf(ArrayRef<unsigned> order) const {
-    Live live(*this);
+    Live live{stored};
     int64_t now = 0, most = 0;
     for (unsigned number : order) {
-      KernelOp kernel = kernels[number];
-      now += live.made(kernel);
+      const Kernel &kernel = kernels[number];
+      now += kernel.made;
       most = std::max(most, now);
       now -= live.freed(kernel);
-      live.ran(kernel);
+      live.ran(kernel, number);
     }
     return most;
   }
 
-  std::vector<unsigned> greedy() {
-    Live live(*this);
-    std::vector<unsigned> waiting(kernels.size()), ready, order;
-    unsigned faultsLeft = llvm::count(faults, true);
+  // Kernels that can run, the next one first.
+  class Ready {
+  public:
+    Ready(const Scheduler &own, const Live &live) : own(own), live(live), ranks(own.kernels.size()) {
+      for (const Kernel &kernel : own.kernels)
+        faultsLeft += kernel.faults;
+    }
+    bool empty() const { return order.empty(); }
+    void add(unsigned number) { order.insert(*(ranks[number] = rankOf(number))); }
+    void rankAgain(unsigned number) {
+      if (ranks[number] && order.erase(*ranks[number]))
+        add(number);
+    }
+    unsigned next() {
+      unsigned number = std::get<unsigned>(*order.begin());
+      order.erase(order.begin());
+      ranks[number].reset();
+      if (own.kernels[number].faults && --faultsLeft <= 1) // what waited for it need not any more
+        for (const Rank &rank : std::vector(order.begin(), order.end()))
+          rankAgain(std::get<unsigned>(rank));
+      return number;
+    }
+
+  private:
+    using Rank = std::tuple<bool, int64_t, unsigned>;
+    // Results are written after everything that may fault.
+    Rank rankOf(unsigned number) const {
+      const Kernel &kernel = own.kernels[number];
+      return {faultsLeft > kernel.faults && kernel.writesResults, kernel.made - live.freed(kernel), number};
+    }
+
+    const Scheduler &own;
+    const Live &live;
+    unsigned faultsLeft = 0;
+    std::set<Rank> order;
+    std::vector<std::optional<Rank>> ranks;
+  };
+
+  std::vector<unsigned> greedy() const {
+    Live live{stored};
+    std::vector<unsigned> waiting(kernels.size()), order;
+    Ready ready(*this, live);
     for (unsigned number = 0; number < kernels.size(); ++number) {
-      for (Value input : kernels[number].getInputs())
+      for (Value input : KernelOp(kernels[number].op).getInputs())
         waiting[number] += input.getDefiningOp() != nullptr;
       if (waiting[number] == 0)
-        ready.push_back(number);
+        ready.add(number);
     }
     while (!ready.empty()) {
-      auto rank = [&](unsigned number) {
-        KernelOp kernel = kernels[number];
-        bool mustWait = faultsLeft > faults[number] && writesResults[number];
-        return std::tuple(mustWait, live.made(kernel) - live.freed(kernel), number);
-      };
-      auto best = std::min_element(ready.begin(), ready.end(), [&](unsigned a, unsigned b) { return rank(a) < rank(b); });
-      unsigned number = *best;
-      ready.erase(best);
+      unsigned number = ready.next();
       order.push_back(number);
-      faultsLeft -= faults[number];
-      live.ran(kernels[number]);
-      for (Value output : kernels[number].getOutputs())
+      llvm::for_each(live.ran(kernels[number], number), [&](unsigned last) { ready.rankAgain(last); });
+      for (Value output : KernelOp(kernels[number].op).getOutputs())
         for (Operation *user : output.getUsers())
           if (auto reader = numbers.find(user); reader != numbers.end() && --waiting[reader->second] == 0)
-            ready.push_back(reader->second);
+            ready.add(reader->second);
     }
     return order;
   }
 
-  SmallVector<KernelOp> kernels;
+  std::vector<Kernel> kernels;
+  std::vector<Stored> stored;
   llvm::DenseMap<Operation *, unsigned> numbers;
-  std::vector<bool> faults, writesResults;
+  llvm::DenseMap<Value, unsigned> numberOf; // values of the arena
 };
 
 } // namespace
