@@ -377,11 +377,16 @@ LogicalResult ConcatOp::verify() {
   return success();
 }
 Access ConcatOp::access(unsigned operand, ArrayRef<Expr> loops, Space &space) {
-  SizeExpr before;
-  for (Value earlier : getInputs().take_front(operand))
-    before = before + dimSize(typeOf(earlier), getAxis());
+  SizeExpr named;
+  int64_t known = 0; // static sizes as numbers: operands may be thousands
+  for (Value earlier : getInputs().take_front(operand)) {
+    if (typeOf(earlier).isDynamicDim(getAxis()))
+      named = named + dimSize(typeOf(earlier), getAxis());
+    else
+      known += typeOf(earlier).getDimSize(getAxis());
+  }
   Access access{SmallVector<Expr>(loops), {}};
-  access.indices[getAxis()] = loops[getAxis()] - space.size(before);
+  access.indices[getAxis()] = loops[getAxis()] - space.size(named + SizeExpr(known));
   access.inside.push_back({access.indices[getAxis()], space.size(dimSize(typeOf(getInputs()[operand]), getAxis()))});
   return access;
 }
