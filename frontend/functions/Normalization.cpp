@@ -34,8 +34,10 @@ static void check(const Tensor &input, const Tensor &runningMean, const Tensor &
   requireChannels(runningVar, "running_var", input);
   requireChannels(weight, "weight", input);
   requireChannels(bias, "bias", input);
-  int64_t channels = input.size(1);
-  if (training && channels > 0 && input.numel() / channels <= 1)
+  int64_t values = 1; // of a channel
+  for (int64_t dim = 0; dim < input.dim(); ++dim)
+    values *= dim == 1 ? 1 : input.size(dim);
+  if (training && values == 1)
     throw Error("Expected more than 1 value per channel when training, got input size torch.Size(" + shapeText(input.sizes()) +
                 ")");
 }

@@ -1,6 +1,7 @@
 #include "ir/ops/Normalization.h"
 
 #include "ir/ops/Arithmetic.h"
+#include "ir/ops/Comparison.h"
 #include "ir/ops/Gradient.h"
 #include "ir/ops/Reduction.h"
 #include "ir/ops/Unary.h"
@@ -38,6 +39,16 @@ public:
   Value centred(Value mean) { return sub(op.getInput(), spread(mean)); }
   // How many elements a channel has, rank-0 f64.
   Value count() { return elementCount(builder, loc, wide, axes); }
+  // The statistics of a batch; of one without elements, which has none, the running ones.
+  Value ofBatch(Value batch, Value running) {
+    SizeExpr elements = 1;
+    for (int64_t axis : axes)
+      elements = elements * dimSize(wide, axis);
+    if (elements.isConstant())
+      return *elements.constant() > 0 ? batch : running;
+    Value any = CompareOp::create(builder, loc, "gt", count(), fullLike(builder, loc, typeOf(count()), 0));
+    return choose(builder, loc, any, batch, running);
+  }
   // `yes` while training, else `no`; null stands for 0.
   Value whileTraining(Value yes, Value no) {
     std::optional<bool> training = constantBool(op.getTraining());
@@ -75,14 +86,16 @@ SmallVector<Value> BatchNormOp::decompose(OpBuilder &builder) {
   Value batchMean, batchVar, nextMean = getRunningMean(), nextVar = getRunningVar(), nextBatches = getBatches();
   if (constantBool(getTraining()) != false) {
     Value count = f.count(), perChannel = f.perChannel(count);
-    batchMean = f.div(f.sum(getInput()), perChannel);
+    batchMean = f.ofBatch(f.div(f.sum(getInput()), perChannel), getRunningMean());
     Value centred = f.centred(batchMean);
-    batchVar = f.div(f.sum(f.mul(centred, centred)), perChannel);
+    batchVar = f.ofBatch(f.div(f.sum(f.mul(centred, centred)), perChannel), getRunningVar());
     Value one = fullLike(builder, getLoc(), typeOf(getMomentum()), 1);
     Value keep = f.perChannel(f.sub(one, getMomentum()));
     Value unbiased = f.mul(getMomentum(), f.div(count, f.sub(count, one)));
-    nextMean = f.whileTraining(f.add(f.mul(nextMean, keep), f.mul(batchMean, f.perChannel(getMomentum()))), nextMean);
-    nextVar = f.whileTraining(f.add(f.mul(nextVar, keep), f.mul(batchVar, f.perChannel(unbiased))), nextVar);
+    Value meanMoved = f.add(f.mul(nextMean, keep), f.mul(batchMean, f.perChannel(getMomentum())));
+    Value varMoved = f.add(f.mul(nextVar, keep), f.mul(batchVar, f.perChannel(unbiased)));
+    nextMean = f.whileTraining(f.ofBatch(meanMoved, nextMean), nextMean);
+    nextVar = f.whileTraining(f.ofBatch(varMoved, nextVar), nextVar);
     Value more = f.add(nextBatches, fullLike(builder, getLoc(), typeOf(nextBatches), 1));
     nextBatches = f.whileTraining(more, nextBatches);
   }
@@ -163,10 +176,10 @@ LogicalResult BatchNormOp::evaluate(ArrayRef<const ReferenceTensor *> operands, 
   double momentum = operands[6]->reals[0], n = static_cast<double>(count);
   for (int64_t c = 0; c < channels; ++c) {
     double mean = operands[3]->reals[c], var = operands[4]->reals[c], nextMean = mean, nextVar = var;
-    if (training) {
+    if (training && count > 0) {
       mean = var = 0;
       forEach(c, [&](int64_t at) { mean += input.reals[at]; });
-      mean /= n; // NaN of no elements
+      mean /= n;
       forEach(c, [&](int64_t at) { var += (input.reals[at] - mean) * (input.reals[at] - mean); });
       var /= n;
       nextMean = rounded(1 - momentum) * nextMean + rounded(momentum) * mean;

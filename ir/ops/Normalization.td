@@ -10,7 +10,7 @@ def Ember_BatchNormOp : Ember_Op<"batch_norm", [Pure, AllTypesMatch<["input", "r
     result = (input - mean) * inverse * weight + bias for each channel, inverse = 1 / sqrt(var + eps).
     Training: mean and var (of n elements, divided by n) are the batch's, next_mean = (1 - momentum) running_mean + momentum mean,
     next_var = (1 - momentum) running_var + momentum var n / (n - 1), next_batches = batches + 1, the number of batches so far.
-    Else mean and var are the running ones, which stay, as `batches` does.
+    Else mean and var are the running ones, which stay, as `batches` does; so are those of a batch without elements, which is counted.
     The gradient flows to input, weight, bias and, out of training, the running statistics; through `mean` and `inverse` too, so
     that gradients of gradients are right; not through the next statistics, momentum and eps.
     Shapes: input (N, C, …); weight, bias and statistics (C); training a rank-0 bool; momentum and eps rank-0 f64; batches

@@ -76,6 +76,25 @@ TEST(GoldenNormalization, ForwardBackwardAndStatisticsAsPyTorch) {
   EXPECT_EQ(checked, 60);
 }
 
+// As PyTorch 1.13: a batch without elements is counted, moves no statistics and has gradients of 0.
+TEST(BatchNorm, ABatchWithoutElementsMovesNothing) {
+  for (bool training : {true, false})
+    for (ember::Shape shape : {ember::Shape{0, 3, 4, 4}, ember::Shape{2, 3, 0, 4}, ember::Shape{0, 3, 1, 1}}) {
+      nn::BatchNorm2d norm(3);
+      norm->train(training);
+      norm->running_mean.fill_(2);
+      Tensor x = ember::ones(shape).requires_grad_(), y = norm(x);
+      y.sum().backward();
+      EXPECT_EQ(y.sizes(), x.sizes());
+      EXPECT_EQ(x.grad().sizes(), x.sizes());
+      EXPECT_EQ(norm->running_mean.to_vector<float>(), std::vector<float>(3, 2));
+      EXPECT_EQ(norm->running_var.to_vector<float>(), std::vector<float>(3, 1));
+      EXPECT_EQ(norm->weight.grad().to_vector<float>(), std::vector<float>(3, 0));
+      EXPECT_EQ(norm->bias.grad().to_vector<float>(), std::vector<float>(3, 0));
+      EXPECT_EQ(norm->num_batches_tracked.item<int64_t>(), training);
+    }
+}
+
 TEST(BatchNorm, MistakesAreOneLine) {
   namespace F = ember::functional;
   Tensor x = ember::ones({2, 3, 4, 4}), three = ember::ones({3}), four = ember::ones({4}), none;
@@ -95,6 +114,10 @@ TEST(BatchNorm, MistakesAreOneLine) {
             "batch_norm: weight is torch.float64, expected torch.float32 as the input is");
   EXPECT_EQ(messageOf([&] { F::batch_norm(ember::ones({1, 3}), three, three, three, three, true); }),
             "Expected more than 1 value per channel when training, got input size torch.Size([1, 3])");
+  EXPECT_EQ(messageOf([&] { nn::BatchNorm2d(3)(ember::ones({1, 3, 1, 1})); }),
+            "Expected more than 1 value per channel when training, got input size torch.Size([1, 3, 1, 1])");
+  EXPECT_EQ(messageOf([&] { F::batch_norm(ember::ones({1, 0, 1, 1}), {}, {}, {}, {}, true); }),
+            "Expected more than 1 value per channel when training, got input size torch.Size([1, 0, 1, 1])");
   EXPECT_EQ(messageOf([&] { F::batch_norm(three, three, three, three, three, true); }),
             "batch_norm: the input is [3], expected at least 2 dimensions");
   EXPECT_EQ(messageOf([&] { F::batch_norm(x.to(ember::kInt64), three, three, three, three, true); }),

@@ -38,8 +38,9 @@ Tensor pad(const Tensor &input, const Shape &borders, const std::string &mode = 
            Here where = Here::current());
 /// Normalises (N, C, …) over all dimensions but 1: by the batch's statistics in training, else by the running ones. Training
 /// moves running_mean and running_var in place, by `momentum` towards the batch's (of n elements, the variance divided by n - 1).
-/// Undefined: running statistics, which are then not kept (training alone); weight (1) and bias (0). num_batches_tracked, a
-/// rank-0 int64 where it is defined, counts batches in training.
+/// A batch without elements leaves them; one of a single value a channel cannot be normalized. Undefined: running statistics,
+/// which are then not kept (training alone); weight (1) and bias (0). num_batches_tracked, a rank-0 int64 where it is defined,
+/// counts batches in training.
 Tensor batch_norm(const Tensor &input, Tensor running_mean, Tensor running_var, const Tensor &weight, const Tensor &bias,
                   bool training, const Operand &momentum = 0.1, double eps = 1e-5, Tensor num_batches_tracked = {},
                   Here where = Here::current());
