@@ -212,15 +212,13 @@ SmallVector<Value> MaxPool2dIndicesOp::identity(OpBuilder &builder, Location loc
           filled(builder, loc, builder.getI64Type(), lanes, -1)};
 }
 SmallVector<Value> MaxPool2dIndicesOp::lift(OpBuilder &, Location, ValueRange args, Value) { return {args[0], args[1]}; }
-// Taps come in rising order: the later one wins only when larger, or the first NaN, or when nothing was inside before it.
+// Taps come in rising order: the later one wins only when larger, or NaN, or when nothing was inside before it.
 SmallVector<Value> MaxPool2dIndicesOp::combine(OpBuilder &builder, Location loc, ValueRange left, ValueRange right) {
   ScalarEmitter emitter{builder, loc};
   Value zero = emitter.constant(left[1], 0);
   Value larger = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, left[0], right[0]);
-  Value leftIsNumber = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::ORD, left[0], left[0]);
-  Value firstNan = emitter.make<arith::AndIOp>(emitter.isNan(right[0]), leftIsNumber);
   Value isFirst = emitter.less(left[1], zero);
-  Value wins = emitter.make<arith::OrIOp>(isFirst, emitter.make<arith::OrIOp>(larger, firstNan));
+  Value wins = emitter.make<arith::OrIOp>(isFirst, emitter.make<arith::OrIOp>(larger, emitter.isNan(right[0])));
   return {emitter.select(wins, right[0], left[0]), emitter.select(wins, right[1], left[1])};
 }
 Value MaxPool2dIndicesOp::finish(OpBuilder &, Location, ValueRange state) { return state[1]; }
@@ -230,7 +228,7 @@ LogicalResult MaxPool2dIndicesOp::evaluate(ArrayRef<const ReferenceTensor *> ope
   int64_t plane = operands[0]->shape()[2] * operands[0]->shape()[3];
   Window(*this).forEach(results[0], *operands[0], [&](int64_t out, int64_t in) {
     double value = operands[0]->reals[in];
-    if (results[0].integers[out] < 0 || value > best[out] || (std::isnan(value) && !std::isnan(best[out]))) {
+    if (results[0].integers[out] < 0 || value > best[out] || std::isnan(value)) {
       best[out] = value;
       results[0].integers[out] = in % plane;
     }

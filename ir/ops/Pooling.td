@@ -21,7 +21,7 @@ def Ember_MaxPool2dOp : Ember_PoolingOp<"max_pool2d", [InferTypeOpAdaptor,
 def Ember_MaxPool2dIndicesOp : Ember_PoolingOp<"max_pool2d_indices", [Ember_NoGradient,
     InferTypeOpAdaptor,
     DeclareOpInterfaceMethods<Ember_ReductionOp, ["lift", "finish"]>]> {
-  let summary = "where max_pool2d found its values: h * W + w of the first maximum in each window";
+  let summary = "where max_pool2d found its values: h * W + w of the first maximum, or the last NaN, in each window";
   let description = [{
     Shapes and errors: as max_pool2d, i64. `position` is (H, W) and holds h * W + w.
     Example: `%i = ember.max_pool2d_indices %x, %p kernel [2, 2] stride [2, 2] padding [0, 0] : tensor<1x3x8x8xf32>, tensor<8x8xi64> -> tensor<1x3x4x4xi64>`

@@ -185,6 +185,17 @@ void checkSpecial(const std::string &name, const Tensor &input, const Tensor &ex
   }
 }
 
+// Of several NaNs in a window the last is the one that was found, and has the gradient.
+TEST(SpecialValues, MaxPoolFindsTheLastNan) {
+  Tensor x = ember::from_vector<float>({1, NAN, 3, 4, NAN, 2, NAN, 9}, {1, 1, 2, 4}).requires_grad_();
+  auto [values, indices] = ember::functional::max_pool2d_with_indices(x, {2, 2});
+  EXPECT_EQ(indices.to_vector<int64_t>(), (std::vector<int64_t>{4, 6}));
+  for (float value : values.detach().to_vector<float>())
+    EXPECT_TRUE(std::isnan(value));
+  ember::functional::max_pool2d(x, {2, 2}).sum().backward();
+  EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{0, 0, 0, 0, 1, 0, 1, 0}));
+}
+
 TEST(SpecialValues, AsPyTorch) {
   // Ours and PyTorch's may each be off by the ops' ulps; gelu subtracts near -1 and loses more in both.
   const std::map<std::string, uint64_t> more = {{"gelu", 1 << 20}};
