@@ -81,6 +81,8 @@ Tensor Tensor::logical_xor(const Operand &other) const {
   return Operand(logical_not(where), where) != (other == Operand(0, where));
 }
 
+template <typename Op> static Tensor unary(const Tensor &input, Here where, const char *function, bool needsFloat);
+
 // ---- powers
 
 // Of whole numbers by squaring, which wraps as products do.
@@ -122,6 +124,9 @@ Tensor Tensor::pow(const Operand &exponent) const {
     Tensor own = to(dtype, where);
     return Operand(own, where) * own;
   }
+  // As in PyTorch: pow has other values at -0 and -inf.
+  if (is_floating(dtype) && !exponent.tensor.defined() && exponent.number == 0.5)
+    return unary<SqrtOp>(to(dtype, where), where, "PowBackward0", true);
   if (is_floating(dtype))
     return binary<PowOp>(Operand(*this, where), exponent, "PowBackward0");
   if (dtype == kBool)

@@ -196,6 +196,18 @@ TEST(SpecialValues, MaxPoolFindsTheLastNan) {
   EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{0, 0, 0, 0, 1, 0, 1, 0}));
 }
 
+// x ** 0.5 is sqrt(x) at -0 and -inf too, where pow has other values.
+TEST(SpecialValues, ThePowerOfAHalfIsARoot) {
+  Tensor x = ember::from_vector<float>({0, -0.0f, INFINITY, -INFINITY, 4}, {5}).requires_grad_();
+  Tensor root = x.pow(0.5);
+  std::vector<float> roots = root.detach().to_vector<float>();
+  EXPECT_TRUE(roots[1] == 0 && std::signbit(roots[1]));
+  EXPECT_TRUE(std::isnan(roots[3]));
+  EXPECT_EQ(roots[4], 2);
+  root.sum().backward();
+  EXPECT_EQ(x.grad().to_vector<float>()[1], -INFINITY);
+}
+
 TEST(SpecialValues, AsPyTorch) {
   // Ours and PyTorch's may each be off by the ops' ulps; gelu subtracts near -1 and loses more in both.
   const std::map<std::string, uint64_t> more = {{"gelu", 1 << 20}};
