@@ -37,7 +37,8 @@ struct WriteOptions {
 };
 
 /// Writes the module and the memory of `main`'s arguments that are no inputs, in order. Written aside, synced, renamed; the same
-/// input gives the same bytes. Throws PackageError for what a package cannot hold and for errors of the system.
+/// input gives the same bytes. Throws PackageError for what a package cannot hold, readPackage's limits among it, and for errors
+/// of the system.
 void writePackage(mlir::ModuleOp module, const std::vector<Memory> &weights, const std::string &path, WriteOptions options = {});
 
 /// Reads and verifies a package; `context` has the ember and func dialects loaded. The module has a function `main`. Nothing in a

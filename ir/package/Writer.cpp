@@ -49,6 +49,7 @@ public:
   void module(ModuleOp module, const std::vector<Memory> &weights);
   std::string records;
   std::vector<Memory> data;
+  uint64_t dataBytes = 0; // of the data section
 
 private:
   void function(func::FuncOp function, bool isMain, const std::vector<Memory> &weights);
@@ -74,7 +75,7 @@ private:
   llvm::DenseMap<Value, uint32_t> values;
   uint32_t nextValue = 0;
   std::map<std::string, Stored> stored;
-  uint64_t dataBytes = 0, opCount = 0;
+  uint64_t opCount = 0;
   std::string place; // of what is written now, for errors
 };
 
@@ -323,6 +324,7 @@ void writePackage(ModuleOp module, const std::vector<Memory> &weights, const std
   GraphWriter writer(options);
   try {
     writer.module(module, weights);
+    readGraph(writer.records, writer.dataBytes, *module.getContext()); // its limits are those of what may be written
   } catch (const PackageError &error) {
     throw PackageError(path + ": " + error.what());
   }

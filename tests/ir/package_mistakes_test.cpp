@@ -189,6 +189,7 @@ const Row kSignatures[] = {
     {set(kX, "argument { role: 7 }"), "function 'main', argument 0: unknown role 7, expected 0 to 6"},
     {set(kX, "argument { offset: 64 bytes: 8 }"),
      "function 'main', argument 0: an input has 8 bytes of data at 64, expected none"},
+    {set(kN, "argument { role: GENERATOR }"), "function 'main': argument 2: expected the type tensor<5056xui8> of a generator"},
     {set(kW, "argument { bytes: 31 }"), "function 'main', argument 1: '0.weight' has 31 bytes of data, expected 32"},
     {set(kX, "argument { role: CONSTANT }"),
      "function 'main', argument 0: 'x' has 0 bytes of data, expected none of a dynamic size"},
@@ -416,6 +417,17 @@ const Unwritable kUnwritable[] = {
      "op 0 ('builtin.unrealized_conversion_cast'): an op of another dialect has no place in a package, expected the ember "
      "dialect or "
      "'func.return'"},
+    // What no reader takes is not written.
+    {"func.func @other() { return }", "graph: it has no function 'main', expected one"},
+    {"func.func @main(%x: tensor<2xf32>) {\n  %y = ember.abs %x {colour} : tensor<2xf32>\n  return\n}",
+     "op 0 ('ember.abs'): unknown attribute 'colour', expected a name that begins with 'ember.'"},
+    {"func.func @main() attributes {ember.a = \"b\", c} { return }",
+     "function 'main': unknown attribute 'c', expected a name that begins with 'ember.'"},
+    {"func.func @main(%x: tensor<4xf32>) {\n  %y = ember.pad %x low [0] high [300000000] {value = 0.0 : f64} : tensor<4xf32> -> "
+     "tensor<300000004xf32>\n  return\n}",
+     "op 0 ('ember.pad'): attribute 'high' holds 300000000, expected less than 268435456 either way"},
+    {R"(func.func @main(%w: tensor<9xf32> {ember.name = "w", ember.role = "parameter"}) { return })",
+     "function 'main', argument 0: 'w' has 32 bytes of data, expected 36", 1},
     {"module {}\nfunc.func @main() { return }", "module: expected functions, found 'builtin.module'"},
 };
 
