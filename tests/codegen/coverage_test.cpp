@@ -18,7 +18,9 @@ using namespace ember::ir;
 namespace {
 
 // What stands around kernels and records; no program that is compiled holds it.
-bool isStructure(StringRef name) { return name == "ember.kernel" || name == "ember.yield" || name == "ember.leaf"; }
+bool isStructure(StringRef name) {
+  return name == "ember.kernel" || name == "ember.yield" || name == "ember.leaf" || name == "ember.custom_function";
+}
 
 const char *familyOf(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>())

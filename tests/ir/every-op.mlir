@@ -160,5 +160,6 @@ func.func @batch_norm(%x: tensor<?x3x5xf32, #ember.dims<[B]>>, %w: tensor<3xf32>
 // While a program is recorded only: a package refuses it.
 func.func @recorded() -> tensor<4xf32> {
   %0 = ember.leaf : tensor<4xf32>
-  return %0 : tensor<4xf32>
+  %1 = ember.custom_function (%0 : tensor<4xf32>) of (%0 : tensor<4xf32>) saving (%0 : tensor<4xf32>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
 }

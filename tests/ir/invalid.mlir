@@ -415,3 +415,11 @@ func.func @cast_shape(%x: tensor<3xf32>) {
   %0 = ember.cast %x : tensor<3xf32> -> tensor<4xf64>
   return
 }
+
+// -----
+
+func.func @own_results(%x: tensor<4xf32>) -> tensor<2xf32> {
+  // expected-error @below {{custom_function: results have types 'tensor<2xf32>', expected those of the outputs, 'tensor<4xf32>'}}
+  %y = ember.custom_function (%x : tensor<4xf32>) of (%x : tensor<4xf32>) -> tensor<2xf32>
+  return %y : tensor<2xf32>
+}

@@ -19,7 +19,7 @@ namespace {
 const Sizes kSizes = {{"M", 3}, {"N", 4}};
 
 // The gradient that these state is by definition not that of their value.
-const std::set<std::string> kOtherGradient = {"with_history"};
+const std::set<std::string> kOtherGradient = {"with_history", "custom_function"};
 
 std::vector<OpSample> differentiable() {
   MLIRContext context(MLIRContext::Threading::DISABLED);

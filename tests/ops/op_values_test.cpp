@@ -168,7 +168,7 @@ TEST_P(OpValues, OtherDtypesAreRefused) {
 INSTANTIATE_TEST_SUITE_P(All, OpValues, testing::ValuesIn(sampledOps()), [](const auto &info) { return info.param; });
 
 // Structure around kernels and records; no program that is compiled holds it.
-const std::set<std::string> kStructure = {"kernel", "yield", "leaf"};
+const std::set<std::string> kStructure = {"kernel", "yield", "leaf", "custom_function"};
 
 TEST(OpSamples, HoldEveryOp) {
   MLIRContext context(MLIRContext::Threading::DISABLED);

@@ -41,6 +41,21 @@ func.func @with_history(%x: tensor<4xf32>, %h: tensor<4xf32>) -> tensor<f32> {
 
 // -----
 
+// Where no rule is known, the gradient is that of what was computed: none goes to the arguments as such.
+// CHECK-LABEL: func.func @custom_function
+// CHECK-SAME: %[[X:.*]]: tensor<4xf32>)
+// CHECK: %[[Y:.*]] = ember.exp %[[X]]
+// CHECK: %[[SLOPE:.*]] = ember.mul %{{.*}}, %[[Y]]
+// CHECK: return %{{.*}}, %[[SLOPE]]
+func.func @custom_function(%x: tensor<4xf32>) -> tensor<f32> {
+  %0 = ember.exp %x : tensor<4xf32>
+  %1 = ember.custom_function (%0 : tensor<4xf32>) of (%x : tensor<4xf32>) saving (%x : tensor<4xf32>) -> tensor<4xf32>
+  %2 = ember.sum %1 [0] : tensor<4xf32> -> tensor<f32>
+  return %2 : tensor<f32>
+}
+
+// -----
+
 // detach ends the flow.
 // CHECK-LABEL: func.func @detached
 // CHECK-NOT: ember.mul
