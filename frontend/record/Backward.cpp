@@ -18,6 +18,23 @@ static const char *const kSecondTime =
     "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True "
     "if you need to backward through the graph a second time or if you need to access saved tensors after calling backward.";
 
+// The hooks of a value, null where there are none. Of a leaf they stay with its gradient.
+static std::shared_ptr<HookList> hooksOf(const Recorded &record) {
+  std::shared_ptr<HookList> hooks = record.hooks;
+  if (record.gradSlot && !record.gradSlot->isNowhere)
+    hooks = {record.gradSlot, &record.gradSlot->hooks};
+  return hooks && !hooks->empty() ? hooks : nullptr;
+}
+
+void Recorder::refuseUndone() const {
+  throw Error("backward: a program failed that a hook had computed: the gradients are lost");
+}
+
+Value Recorder::callHooks(Value value, Value gradient) {
+  std::shared_ptr<HookList> hooks = hooksOf(recordOf(value)); // one of them may have the last of its tensor's handles dropped
+  return hooks ? read(withinBackward([&] { return hooks->call(tensorOf(nodeOf(gradient))); })) : gradient;
+}
+
 SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Value> cotangents, ArrayRef<Value> inputs,
                                             bool retainGraph, bool createGraph) {
   passes::GradientRequest request;
@@ -49,18 +66,34 @@ SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Va
     if (!reads.empty())
       visited.push_back(&own);
   };
+  auto isHooked = [&](Value value) { return hooksOf(recordOf(value)) != nullptr; };
+  auto complete = [&](Value value, Value gradient) { return callHooks(value, gradient); };
   request.flowsThrough = flowsThrough;
   request.visit = visit;
+  if (HookList::anywhere()) {
+    request.isHooked = isHooked;
+    request.complete = complete;
+  }
+  struct UnderWay {
+    std::vector<const passes::GradientRequest *> &list;
+    ~UnderWay() { list.pop_back(); }
+  } underWay{backwards};
+  backwards.push_back(&request);
   GradMode mode(createGraph);
   SmallVector<Value> built = passes::buildGradients(opBuilder, request);
   if (!retainGraph)
     for (Recorded *record : visited)
       for (Value result : record->value.getDefiningOp()->getResults())
         recordOf(result).freed = true;
-  // A value that a handle has already (the cotangent itself, another input's gradient) gets an identity of its own.
+  // A value that a handle has already (the cotangent itself, another input's gradient) gets an identity of its own, and so does
+  // one with a gradient that nobody asked for (what a hook returned).
   llvm::DenseSet<Value> given;
+  auto isOwn = [&](Value value) {
+    const Recorded &record = recordOf(value);
+    return !record.isLeaf && record.holder.expired() && given.insert(value).second && (createGraph || !record.tracked);
+  };
   for (Value &value : built)
-    if (value && (recordOf(value).isLeaf || !recordOf(value).holder.expired() || !given.insert(value).second))
+    if (value && !isOwn(value))
       value = emit<CopyOp>(value);
   return built;
 }

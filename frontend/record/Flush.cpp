@@ -5,6 +5,7 @@
 #include "ir/interfaces/Interfaces.h"
 #include "ir/interpret/Bytes.h"
 #include "ir/ops/Constant.h"
+#include "passes/Autodiff.h"
 #include <chrono>
 #include <limits>
 
@@ -33,7 +34,16 @@ struct Recorder::Known {
 // A program for many sizes is not the fastest for any: sizes that come back so often get one of their own.
 constexpr int64_t kRunsBeforeOwnCode = 32;
 
-// Marks the ops that a later backward may go through: from every held value that requires a gradient down to memory.
+// The gradients that backwards under way have yet to read.
+llvm::DenseSet<Value> Recorder::underWay() const {
+  llvm::DenseSet<Value> gathered;
+  for (const passes::GradientRequest *request : backwards)
+    gathered.insert_range(llvm::make_second_range(request->gathered));
+  return gathered;
+}
+
+// Marks the ops that a later backward may go through: from every held value that requires a gradient down to memory. And those of
+// a backward under way.
 void Recorder::markKept() {
   SmallVector<Recorded *> work;
   auto visit = [&](Recorded &record) {
@@ -46,6 +56,16 @@ void Recorder::markKept() {
   for (Recorded *record : list)
     if (record->tracked && !record->isLeaf && !record->freed && !record->gradSlot && !record->holder.expired())
       visit(*record);
+  // An error may have undone some of it: what is gone is not looked at.
+  auto visitIfThere = [&](Value value) {
+    if (auto found = records.find(value); found != records.end())
+      visit(*found->second);
+  };
+  for (const passes::GradientRequest *request : backwards) {
+    llvm::for_each(request->outputs, visitIfThere);
+    llvm::for_each(request->inputs, visitIfThere);
+  }
+  llvm::for_each(underWay(), visitIfThere);
   while (!work.empty())
     for (Value operand : work.pop_back_val()->value.getDefiningOp()->getOperands())
       visit(recordOf(operand));
@@ -182,6 +202,7 @@ void Recorder::undoAll() {
 // Storages, gradients and what else was changed after an op was recorded are as they were before it; values of that op and of
 // those after it are lost.
 void Recorder::undoFrom(uint64_t number) {
+  ++undone;
   while (!changes.empty() && changes.back().number > number) {
     llvm::unique_function<void(Recorder &)> undo = std::move(changes.back().undo);
     changes.pop_back();
@@ -227,6 +248,7 @@ void Recorder::erase(ArrayRef<Recorded *> dead) {
   std::vector<NodeRef> released; // memory goes after the ops that named it
   std::vector<std::shared_ptr<GradSlot>> gradSlots;
   std::vector<std::shared_ptr<Buffer>> buffers;
+  std::vector<std::shared_ptr<void>> code;
   for (Recorded *record : llvm::reverse(dead)) {
     if (NodeRef node = record->holder.lock()) {
       if (node->record == record) {
@@ -242,6 +264,8 @@ void Recorder::erase(ArrayRef<Recorded *> dead) {
     }
     gradSlots.push_back(std::move(record->gradSlot));
     buffers.push_back(std::move(record->buffer));
+    if (record->hooks)
+      code.push_back(std::move(record->hooks));
     records.erase(value);
     *record = Recorded();
     unused.push_back(record);
@@ -287,15 +311,18 @@ void Recorder::flush(bool mayErase) {
   if (mayErase)
     stepEnded = false;
   Run run;
+  llvm::DenseSet<Value> gathered = underWay();
   for (Recorded *record : list) {
-    if (isPending(*record))
-      if (NodeRef holder = record->holder.lock()) {
+    if (isPending(*record)) {
+      NodeRef holder = record->holder.lock();
+      if (holder || gathered.contains(record->value)) {
         run.roots.push_back(record);
         run.holders.push_back(std::move(holder));
       }
+    }
     run.hasTape |= record->tracked && !record->isLeaf && !record->freed && !record->gradSlot && !record->holder.expired();
   }
-  if (run.hasTape)
+  if (run.hasTape || !backwards.empty())
     markKept();
   if (run.hasTape && !run.roots.empty())
     addMissed(run);

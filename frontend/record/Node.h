@@ -3,6 +3,7 @@
 
 #include "ember/tensor.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "record/Hooks.h"
 #include <memory>
 #include <mutex>
 
@@ -33,6 +34,8 @@ struct GradSlot {
   bool replace(const Tensor &expected, const Tensor &gradient);
   /// What gathers here is dropped: nobody can look at it.
   bool isNowhere = false;
+  /// Of the leaf.
+  HookList hooks;
 
 private:
   mutable std::mutex mutex;

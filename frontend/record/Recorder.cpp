@@ -68,6 +68,8 @@ void record::warnOnce(const std::string &text) {
 
 NoGradGuard::NoGradGuard() : previous(record::gradMode()) { record::gradMode() = false; }
 NoGradGuard::~NoGradGuard() { record::gradMode() = previous; }
+EnableGradGuard::EnableGradGuard() : previous(record::gradMode()) { record::gradMode() = true; }
+EnableGradGuard::~EnableGradGuard() { record::gradMode() = previous; }
 bool is_grad_enabled() { return record::gradMode(); }
 
 namespace record {

@@ -14,6 +14,10 @@
 #include <map>
 #include <optional>
 
+namespace ember::passes {
+struct GradientRequest;
+}
+
 namespace ember::record {
 
 struct Storage;
@@ -49,7 +53,8 @@ struct Recorded {
   std::shared_ptr<GradSlot> gradSlot; // set: autograd stops here and accumulates
   std::shared_ptr<GradSlot> retained; // set: accumulates, and goes on
   std::unique_ptr<Overwritten> overwritten;
-  std::shared_ptr<bool> wasMissed; // of a kept value: set when a backward computes it once more
+  std::shared_ptr<HookList> hooks;          // of a value that is no leaf; null: none
+  std::shared_ptr<bool> wasMissed;          // of a kept value: set when a backward computes it once more
 };
 
 /// A thread's own lock, which others take only to compute what is pending. The owner may nest.
@@ -140,6 +145,16 @@ public:
   std::shared_ptr<Buffer> computed(const NodeRef &node);
   void endStep() { stepEnded = !tracing; }
 
+  /// Calls the user's code within a backward. That may have programs cut; where one fails, what was gathered is gone, and this
+  /// throws.
+  template <typename Call> auto withinBackward(Call call) {
+    uint64_t before = undone;
+    auto result = call();
+    if (undone != before)
+      refuseUndone();
+    return result;
+  }
+
   std::vector<NodeRef> gradients(llvm::ArrayRef<NodeRef> outputs, llvm::ArrayRef<NodeRef> cotangents,
                                  llvm::ArrayRef<NodeRef> inputs, bool retainGraph, bool createGraph);
   void backward(const NodeRef &output, const NodeRef &cotangent, bool retainGraph, bool createGraph);
@@ -176,10 +191,13 @@ private:
   bool isPending(const Recorded &record) const { return !record.isLeaf && !record.buffer; }
   std::shared_ptr<Buffer> elsewhere(const NodeRef &node, bool compute);
 
+  [[noreturn]] void refuseUndone() const;
+  mlir::Value callHooks(mlir::Value value, mlir::Value gradient);
   llvm::SmallVector<mlir::Value> gradientValues(llvm::ArrayRef<mlir::Value> outputs, llvm::ArrayRef<mlir::Value> cotangents,
                                                 llvm::ArrayRef<mlir::Value> inputs, bool retainGraph, bool createGraph);
 
   void flush(bool erase);
+  llvm::DenseSet<mlir::Value> underWay() const;
   void markKept();
   void addMissed(Run &run);
   Hash128 keyOf(Run &run, bool donate);
@@ -212,11 +230,13 @@ private:
     uint64_t number; // the first op that is recorded after
     llvm::unique_function<void(Recorder &)> undo;
   };
+  /// Backwards that have called the user's code, the innermost last: what they need stays when that has a program cut.
+  std::vector<const passes::GradientRequest *> backwards;
   std::vector<Change> changes;                               // in the order in which they were made
   std::unordered_map<Hash128, std::shared_ptr<Known>> known; // first level of the program cache
   std::unordered_map<Hash128, std::shared_ptr<bool>> missed; // by key: whether a backward missed values of the flush
   uint32_t epoch = 1;
-  uint64_t nextNumber = 0, epochStart = 0, useCount = 0;
+  uint64_t nextNumber = 0, epochStart = 0, useCount = 0, undone = 0;
   bool stepEnded = false, flushing = false, eraseAllowed = true;
 };
 

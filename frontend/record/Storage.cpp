@@ -181,6 +181,8 @@ void TensorImpl::setIdentity(const Recorder &recorder, Value value) {
   version = storage->version;
   if (gradient && !record->gradSlot && record->tracked)
     record->retained = gradient;
+  if (hooks && hooksVersion == version)
+    record->hooks = hooks;
 }
 
 void TensorImpl::become(ViewStep step) {
@@ -330,6 +332,22 @@ NodeRef nodeOf(const Tensor &tensor) {
 
 std::shared_ptr<Buffer> contents(const Tensor &tensor) { return Recorder::get().materialize(nodeOf(tensor)); }
 
+std::shared_ptr<HookList> hooksFor(const Tensor &tensor) {
+  Recorder &recorder = Recorder::get();
+  TensorImpl &impl = *tensor.impl;
+  NodeRef node = nodeOf(tensor);
+  if (node->leaf && !node->leaf->isNowhere)
+    return {node->leaf, &node->leaf->hooks};
+  Recorded &record = recorder.recordOf(recorder.valueOf(node));
+  if (!record.hooks)
+    record.hooks = std::make_shared<HookList>();
+  if (impl.isView()) { // its value may be made anew
+    impl.hooks = record.hooks;
+    impl.hooksVersion = impl.storage->version;
+  }
+  return record.hooks;
+}
+
 // ---- writing
 
 // The base of a step's operand with `changed` written where the step looks.
@@ -444,8 +462,7 @@ void write(const Tensor &tensor, Value value, const char *function) {
   }
 }
 
-// PyTorch's name of a tensor type, as its errors have it.
-static std::string typeName(ScalarType dtype) {
+std::string tensorTypeName(ScalarType dtype) {
   constexpr const char *names[] = {"torch.DoubleTensor", "torch.FloatTensor", "CPUBFloat16Type",   "torch.HalfTensor",
                                    "torch.LongTensor",   "torch.IntTensor",   "torch.ShortTensor", "torch.CharTensor",
                                    "torch.ByteTensor",   "torch.BoolTensor"};
@@ -472,7 +489,7 @@ void Recorder::refuseOverwritten(Value value, Operation *op) const {
   if (!function.empty())
     function = ", which is output 0 of " + function + ",";
   throw Error("one of the variables needed for gradient computation has been modified by an inplace operation: [" +
-              typeName(dtypeOf(type.getElementType())) + " [" + sizes + "]]" + function + " is at version " +
+              tensorTypeName(dtypeOf(type.getElementType())) + " [" + sizes + "]]" + function + " is at version " +
               std::to_string(own->writes->version) + "; expected version " + std::to_string(own->version) +
               " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
               "torch.autograd.set_detect_anomaly(True).");

@@ -42,6 +42,8 @@ public:
   int64_t versionMade = 0;            // a view: the storage's version then
   bool attached = false;              // a view: made with gradients of what required one
   std::shared_ptr<GradSlot> gradient; // a view, or retain_grad(): where `.grad` is
+  std::shared_ptr<HookList> hooks;    // a view that is no leaf: on what it was at this version of the storage
+  int64_t hooksVersion = 0;
   NodeRef exposed;                    // what data_ptr() gave out the memory of
   bool isParameter = false;           // of a module, and printed as such
 
@@ -104,6 +106,10 @@ void write(const Tensor &tensor, mlir::Value value, const char *function = "");
 void overwrite(const Tensor &target, mlir::Value value, const char *function);
 /// Writes one tensor's values over another's, broadcast and cast to them.
 Tensor &copyOver(Tensor &target, const Tensor &source, Here where, const char *function);
+/// The hooks of what a tensor is to autograd now: of a leaf those that stay with it, of others those of the value.
+std::shared_ptr<HookList> hooksFor(const Tensor &tensor);
+/// PyTorch's name of a tensor type, as its errors have it.
+std::string tensorTypeName(ScalarType dtype);
 /// Makes sure that a write to the tensor is allowed.
 void requireWritable(const Tensor &tensor);
 

@@ -191,6 +191,11 @@ void Tensor::retain_grad(Here where) {
   entry.recorder.recordOf(entry.recorder.valueOf(node)).retained = slot;
 }
 
+bool Tensor::retains_grad() const {
+  requireDefined(*this);
+  return !is_leaf() && (impl->isView() ? impl->gradient : impl->storage->base->retained) != nullptr;
+}
+
 Tensor Tensor::grad() const {
   requireDefined(*this);
   const NodeRef &base = impl->storage->base;

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <iosfwd>
 #include <memory>
@@ -60,7 +61,8 @@ std::ostream &operator<<(std::ostream &stream, const Size &size);
 
 namespace record {
 class TensorImpl;
-}
+class HookList;
+} // namespace record
 using Here = std::source_location;
 
 /// A place along a dimension, from its end where negative, and where it was written.
@@ -68,6 +70,24 @@ struct Index {
   template <std::integral T> Index(T number, Here where = Here::current()) : number(static_cast<int64_t>(number)), where(where) {}
   int64_t number;
   Here where;
+};
+
+class Tensor;
+
+/// What a backward calls with a tensor's gradient.
+using Hook = std::function<Tensor(const Tensor &gradient)>;
+
+/// Removes a hook. It outlives the tensor without harm.
+class RemovableHandle {
+public:
+  RemovableHandle() = default;
+  RemovableHandle(std::weak_ptr<record::HookList> hooks, uint64_t number) : hooks(std::move(hooks)), number(number) {}
+  /// The hook is not called any more; nothing where it was removed before.
+  void remove();
+
+private:
+  std::weak_ptr<record::HookList> hooks;
+  uint64_t number = 0;
 };
 
 /// A shared handle on a tensor: copies are the same tensor.
@@ -101,6 +121,29 @@ public:
   bool is_leaf() const;
   /// Keeps the gradient of a tensor that is no leaf in `.grad`.
   void retain_grad(Here where = Here::current());
+  /// Whether retain_grad() was called on a tensor that is no leaf.
+  bool retains_grad() const;
+  /// Has `hook` called with the gradient of this tensor whenever a backward or autograd::grad has computed one: after all that
+  /// contributes to it, before it is added to `.grad` or goes on. `hook` takes a `const Tensor &` and returns nothing, or a
+  /// tensor of the same sizes and dtype that takes the gradient's place; an undefined one leaves it as it is. Several are called
+  /// in the order in which they were registered, each with what the one before it gave.
+  ///
+  /// What a hook does is recorded; it may look at values. A write in place to the tensor leaves its hooks with what it was
+  /// before; those of a leaf stay. A hook that holds the tensor itself keeps it alive.
+  ///
+  ///     auto handle = weight.register_hook([](const Tensor &gradient) { return gradient * 0.5; });
+  ///     handle.remove();
+  template <typename Function> RemovableHandle register_hook(Function hook, Here where = Here::current()) const {
+    if constexpr (std::is_void_v<std::invoke_result_t<Function &, const Tensor &>>)
+      return add_hook(
+          [hook = std::move(hook)](const Tensor &gradient) mutable {
+            hook(gradient);
+            return Tensor();
+          },
+          where);
+    else
+      return add_hook(std::move(hook), where);
+  }
   Tensor grad() const;
   /// Throws where the gradient has another shape or dtype.
   void set_grad(const Tensor &gradient, Here where = Here::current());
@@ -215,6 +258,7 @@ public:
 
 private:
   Tensor squeezed(int64_t dim, Here where) const;
+  RemovableHandle add_hook(Hook hook, Here where) const;
 };
 
 /// A tensor or a number, with the place where it was written: what operators take, so that they know the user's line.
@@ -344,6 +388,16 @@ public:
   NoGradGuard();
   ~NoGradGuard();
   NoGradGuard(const NoGradGuard &) = delete;
+
+private:
+  bool previous;
+};
+/// Operations of this thread are recorded for gradients while it lives, also within a NoGradGuard or in a hook.
+class EnableGradGuard {
+public:
+  EnableGradGuard();
+  ~EnableGradGuard();
+  EnableGradGuard(const EnableGradGuard &) = delete;
 
 private:
   bool previous;
