@@ -413,6 +413,7 @@ void Recorder::noteWrite(const std::shared_ptr<Storage> &storage, Value before) 
     std::shared_ptr<Storage> own = storage.lock();
     if (!own)
       return;
+    record->retained = own->base->retained;
     own->replace(recorder.nodeOf(record->value));
     own->base->leaf = record->gradSlot;
   });

@@ -447,6 +447,7 @@ void write(const Tensor &tensor, Value value, const char *function) {
   fresh->function = detached ? old->function : impl.isView() ? "CopySlices" : function;
   fresh->retained = old->retained;
   recorder.recordOf(whole).retained = old->retained;
+  recorder.recordOf(before).retained = nullptr; // what is kept is the gradient of what the tensor holds
   if (old->leaf && old->requiresGrad)
     recorder.makeLeaf(fresh, old->leaf); // the parameter stays the leaf it was
   else if (old->leaf)

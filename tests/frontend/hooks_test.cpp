@@ -152,6 +152,18 @@ TEST_P(Hooks, RetainGradSeesWhatTheyGive) {
   EXPECT_EQ(valuesOf(x.grad()), (Values{6, 6}));
 }
 
+// The gradient that is kept is that of what the tensor holds now.
+TEST_P(Hooks, RetainGradFollowsWrites) {
+  Tensor x = ember::tensor({1.0f, 2.0f}).requires_grad_(), y = x * 2;
+  y.retain_grad();
+  look();
+  y.mul_(3);
+  y.sum().backward();
+  EXPECT_TRUE(y.retains_grad());
+  EXPECT_EQ(valuesOf(y.grad()), (Values{1, 1}));
+  EXPECT_EQ(valuesOf(x.grad()), (Values{6, 6}));
+}
+
 TEST(HookTexts, ArePyTorchs) {
   Tensor x = ember::tensor({1.0f, 2.0f}).requires_grad_();
   EXPECT_EQ(messageOf([&] { ember::ones({1}).register_hook([](const Tensor &) {}); }),
