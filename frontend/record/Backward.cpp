@@ -4,9 +4,10 @@
 #include "ir/interfaces/Interfaces.h"
 #include "ir/ops/Arithmetic.h"
 #include "ir/ops/Constant.h"
+#include "ir/ops/CustomFunction.h"
 #include "ir/ops/Gradient.h"
 #include "passes/Autodiff.h"
-#include "record/Storage.h"
+#include "record/CustomFunction.h"
 
 using namespace mlir;
 using namespace ember::ir;
@@ -27,7 +28,7 @@ static std::shared_ptr<HookList> hooksOf(const Recorded &record) {
 }
 
 void Recorder::refuseUndone() const {
-  throw Error("backward: a program failed that a hook had computed: the gradients are lost");
+  throw Error("backward: a program failed that a hook or a function's backward had computed: the gradients are lost");
 }
 
 Value Recorder::callHooks(Value value, Value gradient) {
@@ -51,9 +52,9 @@ SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Va
     cast<DifferentiableOp>(op).vjpReads(needs, reads);
     Recorded &own = recordOf(op->getResult(0));
     // Where a view starts is no tensor that PyTorch would keep: nothing is freed with it.
-    llvm::erase_if(reads, [](Value read) {
+    llvm::erase_if(reads, [&](Value read) {
       auto type = cast<RankedTensorType>(read.getType());
-      return type.getRank() == 0 && type.getElementType().isInteger(64);
+      return type.getRank() == 0 && type.getElementType().isInteger(64) && !isa<CustomFunctionOp>(op);
     });
     if (!reads.empty() && own.freed)
       throw Error(kSecondTime);
@@ -67,9 +68,16 @@ SmallVector<Value> Recorder::gradientValues(ArrayRef<Value> outputs, ArrayRef<Va
       visited.push_back(&own);
   };
   auto isHooked = [&](Value value) { return hooksOf(recordOf(value)) != nullptr; };
+  auto hasRule = [](Operation *op) { return isa<CustomFunctionOp>(op); };
+  auto applyRule = [&](Operation *op, ArrayRef<Value> cotangents, ArrayRef<bool> needs) {
+    std::shared_ptr<CustomFunction> function = recordOf(op->getResult(0)).function; // also if its op goes meanwhile
+    return function->apply(*this, cast<CustomFunctionOp>(op), cotangents, needs);
+  };
   auto complete = [&](Value value, Value gradient) { return callHooks(value, gradient); };
   request.flowsThrough = flowsThrough;
   request.visit = visit;
+  request.hasRule = hasRule;
+  request.applyRule = applyRule;
   if (HookList::anywhere()) {
     request.isHooked = isHooked;
     request.complete = complete;

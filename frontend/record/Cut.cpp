@@ -1,6 +1,7 @@
 // Pending ops in canonical order, and as a module.
 #include "record/Cut.h"
 
+#include "ir/ops/CustomFunction.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/IRMapping.h"
@@ -39,13 +40,24 @@ public:
 
 } // namespace
 
+Value outputBehind(Value result) {
+  auto function = result.getDefiningOp<CustomFunctionOp>();
+  return function ? function.getOutputs()[cast<OpResult>(result).getResultNumber()] : Value();
+}
+
 Recorder::Cut Recorder::cut(ArrayRef<Recorded *> roots, ArrayRef<char> donated) {
   Cut cut;
+  auto computedAs = [&](Value value) {
+    while (isPending(recordOf(value)) && outputBehind(value))
+      value = outputBehind(value);
+    return value;
+  };
   FormWriter form;
   llvm::DenseMap<Value, uint64_t> numbers;
   // Depth first from the roots, without recursion.
   SmallVector<std::pair<Operation *, unsigned>> path;
   auto enter = [&](Value value) {
+    value = computedAs(value);
     if (numbers.count(value))
       return;
     if (!isPending(recordOf(value))) {
@@ -69,12 +81,12 @@ Recorder::Cut Recorder::cut(ArrayRef<Recorded *> roots, ArrayRef<char> donated) 
       path.pop_back();
       form.op(done);
       for (Value operand : done->getOperands())
-        form.number(numbers.lookup(operand));
+        form.number(numbers.lookup(computedAs(operand)));
       for (Value result : done->getResults())
         numbers.try_emplace(result, numbers.size()); // one that is in memory may be an argument already
       cut.ops.push_back(done);
     }
-    cut.results.push_back(root->value);
+    cut.results.push_back(computedAs(root->value));
   }
   form.number(~1ull);
   for (Value result : cut.results)
@@ -109,7 +121,14 @@ OwningOpRef<ModuleOp> outline(ArrayRef<Operation *> ops, ArrayRef<Value> argumen
   llvm::DenseMap<Value, Value> given; // results of an op that is computed once more for its other results, not for these
   for (auto [argument, own] : llvm::zip_equal(arguments, body->getArguments()))
     given[argument] = own;
+  auto mapped = [&](Value value) {
+    while (!mapping.contains(value))
+      value = outputBehind(value);
+    return mapping.lookup(value);
+  };
   for (Operation *op : ops) {
+    for (Value operand : op->getOperands())
+      mapping.map(operand, mapped(operand));
     builder.clone(*op, mapping);
     for (Value result : op->getResults())
       if (Value own = given.lookup(result))
@@ -117,7 +136,7 @@ OwningOpRef<ModuleOp> outline(ArrayRef<Operation *> ops, ArrayRef<Value> argumen
   }
   SmallVector<Value> returned;
   for (Value result : results)
-    returned.push_back(mapping.lookup(result));
+    returned.push_back(mapped(result));
   func::ReturnOp::create(builder, module->getLoc(), returned);
   return module;
 }

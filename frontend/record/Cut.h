@@ -18,6 +18,9 @@ struct Recorder::Cut {
   mlir::OwningOpRef<mlir::ModuleOp> outline(llvm::ArrayRef<ir::SizeExpr> dims) const;
 };
 
+/// Programs know nothing of the user's rules: a function's result is what its forward gave. Null for other values.
+mlir::Value outputBehind(mlir::Value result);
+
 /// The ops with these values as arguments and results of a function `main`.
 mlir::OwningOpRef<mlir::ModuleOp> outline(llvm::ArrayRef<mlir::Operation *> ops, llvm::ArrayRef<mlir::Value> arguments,
                                           llvm::ArrayRef<mlir::Value> results, llvm::ArrayRef<bool> donated);

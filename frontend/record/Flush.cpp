@@ -1,6 +1,6 @@
 // The cut: everything pending becomes one program, is looked up or compiled, runs, and is retired.
+#include "record/CustomFunction.h"
 #include "record/Cut.h"
-#include "record/Storage.h"
 
 #include "ir/interfaces/Interfaces.h"
 #include "ir/interpret/Bytes.h"
@@ -266,6 +266,8 @@ void Recorder::erase(ArrayRef<Recorded *> dead) {
     buffers.push_back(std::move(record->buffer));
     if (record->hooks)
       code.push_back(std::move(record->hooks));
+    if (record->function)
+      code.push_back(std::move(record->function));
     records.erase(value);
     *record = Recorded();
     unused.push_back(record);
@@ -375,7 +377,13 @@ Recorder::Captured Recorder::capture(ArrayRef<NodeRef> inputs, ArrayRef<NodeRef>
       ops.push_back(op);
       continue;
     }
-    if (!seen.insert(value).second || !seenOps.insert(op).second)
+    if (!seen.insert(value).second)
+      continue;
+    if (Value output = outputBehind(value)) {
+      work.push_back({output, false});
+      continue;
+    }
+    if (!seenOps.insert(op).second)
       continue;
     if (isa<LeafOp>(op)) {
       arguments.push_back(value);

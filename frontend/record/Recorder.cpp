@@ -5,6 +5,7 @@
 #include "ember/threads.h"
 #include "ir/interfaces/Interfaces.h"
 #include "ir/ops/Constant.h"
+#include "ir/ops/CustomFunction.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <bit>
 #include <cassert>
@@ -284,7 +285,9 @@ void Recorder::hash(Recorded &record) {
   Hash128 hash;
   hash.add(op->getName().getAsOpaquePointer(), cast<OpResult>(record.value).getResultNumber());
   hash.add(record.value.getType().getAsOpaquePointer(), op->getNumOperands());
-  if (int size = op->getPropertiesStorageSize())
+  // How a function's operands are grouped is nothing to programs; and the counts leave a part of the storage undefined.
+  int size = isa<CustomFunctionOp>(op) ? 0 : op->getPropertiesStorageSize();
+  if (size > 0)
     hash.addBytes(op->getPropertiesStorage().as<const char *>(), size);
   for (Value operand : op->getOperands())
     hash.add(hashOf(recordOf(operand)));

@@ -20,6 +20,7 @@ struct GradientRequest;
 
 namespace ember::record {
 
+struct CustomFunction;
 struct Storage;
 
 /// What writes have made of a storage, for the values that it held before them.
@@ -54,6 +55,7 @@ struct Recorded {
   std::shared_ptr<GradSlot> retained; // set: accumulates, and goes on
   std::unique_ptr<Overwritten> overwritten;
   std::shared_ptr<HookList> hooks;          // of a value that is no leaf; null: none
+  std::shared_ptr<CustomFunction> function; // of a result of `custom_function`: its rule
   std::shared_ptr<bool> wasMissed;          // of a kept value: set when a backward computes it once more
 };
 

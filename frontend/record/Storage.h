@@ -44,8 +44,8 @@ public:
   std::shared_ptr<GradSlot> gradient; // a view, or retain_grad(): where `.grad` is
   std::shared_ptr<HookList> hooks;    // a view that is no leaf: on what it was at this version of the storage
   int64_t hooksVersion = 0;
-  NodeRef exposed;                    // what data_ptr() gave out the memory of
-  bool isParameter = false;           // of a module, and printed as such
+  NodeRef exposed;          // what data_ptr() gave out the memory of
+  bool isParameter = false; // of a module, and printed as such
 
   Shape sizes() const;
   /// Elements from one to the next along each dimension, as PyTorch would have it in memory.

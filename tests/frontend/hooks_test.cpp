@@ -432,7 +432,7 @@ TEST(HookPrograms, AFailedLook) {
   };
   for (bool swallows : {false, true, false}) {
     EXPECT_EQ(messageOf([&] { backward(swallows); }),
-              swallows ? "backward: a program failed that a hook had computed: the gradients are lost"
+              swallows ? "backward: a program failed that a hook or a function's backward had computed: the gradients are lost"
                        : "index 10 is out of bounds for a dimension with size 2");
     EXPECT_FALSE(x.grad().defined());
   }

@@ -1,6 +1,7 @@
 // All of ember.
 #pragma once
 
+#include "ember/autograd.h"
 #include "ember/data.h"
 #include "ember/error.h"
 #include "ember/functional.h"
