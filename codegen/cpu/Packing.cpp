@@ -269,8 +269,10 @@ void Packer::transposeQuads(const Walk &major, Value count, const Walk &minor, V
     for (Value offset : offsets)
       rows.push_back(load(own, e.add(base, offset)));
     Value halves[2];
-    for (auto [half, four] : llvm::zip_equal(halves, ArrayRef({0, 4})))
-      half = joined(joined(rows[four], rows[four + 1]), joined(rows[four + 2], rows[four + 3]));
+    for (int half : {0, 1}) {
+      const Value *four = &rows[4 * half];
+      halves[half] = joined(joined(four[0], four[1]), joined(four[2], four[3]));
+    }
     for (int64_t pair = 0; pair < kQuad; pair += 2) {
       SmallVector<int64_t> mask;
       for (int64_t k : {pair, pair + 1})

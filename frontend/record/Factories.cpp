@@ -70,8 +70,8 @@ Tensor record::filled(Shape shape, double value, ScalarType dtype, Here where) {
   Tensor tensor = empty(std::move(shape), dtype, where);
   NodeRef node = tensor.impl->storage->base;
   ReferenceTensor one = ReferenceTensor::zeros(RankedTensorType::get({}, node->type.getElementType()));
-  auto whole = dtype == kBool ? value != 0 : static_cast<int64_t>(value);
-  one.set(0, roundTo(node->type.getElementType(), one.isReal() ? Scalar::real(value) : Scalar::integer(whole)));
+  auto whole = [&] { return dtype == kBool ? value != 0 : static_cast<int64_t>(value); }; // of an infinity there is none
+  one.set(0, roundTo(node->type.getElementType(), one.isReal() ? Scalar::real(value) : Scalar::integer(whole())));
   int64_t width = byteWidth(node->type.getElementType());
   char bytes[8];
   writeBytes(one, bytes);
