@@ -54,7 +54,7 @@ if [ "$long" -eq 1 ]; then
   build/bin/ember_graph_tests --gtest_brief=1 --count 2000 --seed 1000
   # What lives as long as the process (the recorder, its context) is no leak; LLVM's libraries are built without the sanitizer, so
   # memory that their inlined allocators poison here is not unpoisoned there.
-  asan_options=detect_leaks=0:allow_user_poisoning=0
+  asan_options=detect_leaks=0:allow_user_poisoning=0:allocator_may_return_null=1
   ASAN_OPTIONS=$asan_options EMBER_TEST_COUNT=200 run_preset asan build-asan
   rm -rf build-asan/fuzz && mkdir -p build-asan/fuzz/{package,checkpoint,npy,text}
   ASAN_OPTIONS=$asan_options EMBER_FUZZ_SEEDS=build-asan/fuzz/package build-asan/bin/ember_ir_tests \
