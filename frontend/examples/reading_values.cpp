@@ -13,6 +13,7 @@ int main() {
   } catch (const ember::Error &error) {
     std::cout << error.what() << "\n";
   }
-  const float *values = x.detach().data_ptr<float>();
+  ember::Tensor detached = x.detach(); // holds the memory
+  const float *values = detached.data_ptr<float>();
   std::cout << values[0] << " " << values[1] << " " << values[2] << "\n";
 }

@@ -403,6 +403,8 @@ TEST(RandomPrograms, AgreeWithTheEagerModelHoweverTheyAreCut) {
       ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed << ", cut " << static_cast<int>(cut);
       ASSERT_EQ(ember::counters().pendingOps, pending) << "seed " << seed; // nothing is left behind
     }
+  if (count < 1000) // too few to say how often something comes
+    return;
   for (int64_t often : {tally.compared, tally.backwards, tally.gradients, tally.writes, tally.refusals})
     EXPECT_GT(often, count / 4);
   for (int64_t rare : {tally.overwritten, tally.freed, tally.unused})
